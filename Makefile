@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Tenure's one Makefile. `make help` lists what it makes; everything made goes to build/.
+#   ARCH=x86            the architecture; its sources are arch/$(ARCH)
+#   BUILD=debug         debug (assertions, poison, UBSan traps) or release (-O2, link-time optimised)
+#   GUEST=linux         for `make run`: Debian's kernel instead of the tour
+#   V=1                 show whole commands
+
+ARCH  ?= x86
+BUILD ?= debug
+GUEST ?= tour
+JOBS  ?= $(shell nproc)
+
+CC      := clang
+LD      := ld.lld
+LDPE    := lld-link
+AR      := llvm-ar
+HOSTCC  := clang
+
+ARCH_OUT := build/$(ARCH)
+OUT      := $(ARCH_OUT)/$(BUILD)
+
+ifeq ($(V),1)
+Q   :=
+say  =
+else
+Q   := @
+say  = @printf '%-8s%s\n' $(1) $(2)
+MAKEFLAGS += --no-print-directory
+endif
+ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := help
+
+# ---- What is compiled -----------------------------------------------------------------------------
+
+MACHINE_x86 := pc
+MACHINE     := $(MACHINE_$(ARCH))
+BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal%,$(wildcard boot/*.c))
+BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
+LOADER_x86  := BOOTX64.EFI
+
+SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c) \
+	$(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S) $(BOOT_$(ARCH))
+OBJECTS := $(addprefix $(OUT)/obj/,$(addsuffix .o,$(SOURCES)))
+
+ELF     := $(OUT)/tenure.elf
+LOADER  := $(addprefix $(OUT)/,$(LOADER_$(ARCH)))
+
+# ---- How ------------------------------------------------------------------------------------------
+
+ARCH_CFLAGS_x86 := -target x86_64-unknown-none-elf -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
+	-fno-pic
+ARCH_CFLAGS := $(ARCH_CFLAGS_$(ARCH))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
+	-Wswitch-enum -Wvla -Wthread-safety -Wthread-safety-beta -Werror
+
+BUILD_CFLAGS_debug   := -O1 -DDEBUG=1 -fsanitize=undefined -fsanitize-trap=undefined \
+	-fno-omit-frame-pointer
+BUILD_CFLAGS_release := -O2 -flto
+BUILD_LDFLAGS_release := --lto-O2
+ifeq ($(filter $(BUILD),debug release),)
+$(error BUILD=$(BUILD): it is debug or release)
+endif
+ifeq ($(wildcard arch/$(ARCH)),)
+$(error ARCH=$(ARCH): there is no directory arch/$(ARCH))
+endif
+
+include tools/mk/thirdparty.mk
+
+CFLAGS := $(ARCH_CFLAGS) -std=c11 -ffreestanding -fno-stack-protector -g $(BUILD_CFLAGS_$(BUILD)) \
+	$(WARNINGS) -I. $(LIBC_INCLUDES) $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
+ASFLAGS := $(ARCH_CFLAGS) -g -I. -Wa,--fatal-warnings
+LDFLAGS := -T arch/$(ARCH)/link.ld --gc-sections --fatal-warnings -z noexecstack --build-id=none \
+	-z max-page-size=4096 $(BUILD_LDFLAGS_$(BUILD))
+
+# ---- Targets --------------------------------------------------------------------------------------
+
+help: ## this list
+	@printf 'make TARGET [ARCH=x86] [BUILD=debug|release] [V=1]\n\n'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
+
+setup: ## install what is missing, fetch third-party sources
+	$(Q)tools/setup
+
+all: $(ELF) $(LOADER) guests ## the hypervisor, its loader and the small guests
+
+run: ## build, then the tour in QEMU; GUEST=linux: Debian's kernel to a shell
+	$(Q)tools/setup
+	$(Q)$(if $(filter linux,$(GUEST)),tools/setup guests)
+	$(Q)$(MAKE) all
+	$(Q)tools/tenure $(GUEST)
+
+test: ## every test; the last line counts them
+	$(Q)tools/setup
+	$(Q)tools/setup guests
+	$(Q)tools/run-tests all
+
+check: ## the tests that need no emulator: under a minute
+	$(Q)tools/setup
+	$(Q)tools/run-tests unit
+
+bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
+	$(Q)tools/setup
+	$(Q)$(MAKE) BUILD=release all
+	$(Q)tests/bench/run --arch $(ARCH)
+
+lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents
+	$(Q)tools/setup
+	$(Q)tools/lint
+
+format: ## clang-format over the project's C
+	$(Q)git ls-files -z '*.c' '*.h' | xargs -0 -r clang-format -i --style=file
+
+clean: ## remove what was built; third-party sources and downloads stay
+	$(Q)rm -rf $(filter-out build/thirdparty build/cache build/guests,$(wildcard build/*))
+
+distclean: ## remove build/ altogether
+	$(Q)rm -rf build
+
+libs: $(LIBRARIES) ## the libraries alone
+
+.PHONY: help setup all run test check bench lint format clean distclean libs guests unit
+
+# ---- The hypervisor -------------------------------------------------------------------------------
+
+$(OUT)/obj/%.c.o: %.c Makefile | $(UNPACKED)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/obj/%.S.o: %.S Makefile
+	$(call say,AS,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ASFLAGS) -MMD -MP -c $< -o $@
+
+$(ELF): $(OBJECTS) $(LIBRARIES) arch/$(ARCH)/link.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(LDFLAGS) $(OBJECTS) --start-group $(LIBRARIES) --end-group -Map $(@:.elf=.map) -o $@
+
+# ---- The loader, the small guests, the host's tests --------------------------------------------------
+
+include tools/mk/loader.mk
+include tools/mk/unit.mk
+-include $(wildcard guests/guests.mk)
+guests: $(GUEST_ELFS)
+
+-include $(OBJECTS:.o=.d) $(LOADER_OBJECTS:.obj=.d)

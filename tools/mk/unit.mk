@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests on the host: the project's own .c files under the sanitizers.
+#   tests/unit/test_NAME.c      cmocka; linked with mm/ and the helpers of tests/unit; ASan and UBSan
+#   tests/unit/test_hv_NAME.c   also with hv/, hv/dev, hv/drv, hv/machine and the fake architecture
+#   tests/unit/tsan_NAME.c      threads, under TSan; tsan_hv_NAME.c likewise with hv/
+# A helper is any other .c file of tests/unit.
+
+UNIT := build/host
+UNIT_FLAVOURS := asan tsan
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE_tsan := -fsanitize=thread
+
+UNIT_CFLAGS := -std=c11 -g -O1 -fno-omit-frame-pointer -DDEBUG=1 -DHOST_TEST=1 -D_GNU_SOURCE -pthread \
+	$(WARNINGS) -I. $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
+
+UNIT_TESTS   := $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)
+UNIT_HELPERS := $(filter-out $(UNIT_TESTS),$(wildcard tests/unit/*.c))
+UNIT_MM      := $(wildcard mm/*.c)
+UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/*.c tests/fake/*.c)
+UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
+
+UNIT_BINS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(UNIT_TESTS))
+
+define unit_flavour
+$(UNIT)/$(1)/%.o: %.c Makefile tools/mk/unit.mk | $(UNPACKED)
+	$$(call say,HOSTCC,"$$< ($(1))")
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(HOSTCC) $(UNIT_CFLAGS) $(SANITIZE_$(1)) -MMD -MP -c $$< -o $$@
+
+$(UNIT)/$(1)/third/%.o: $(THIRDPARTY)/%.c tools/mk/unit.mk
+	$$(call say,HOSTCC,"$$< ($(1))")
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(HOSTCC) -std=gnu11 -g -O1 -w -D_GNU_SOURCE $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES) \
+		-I$(THIRDPARTY)/zydis/src $(filter-out undefined,$(SANITIZE_$(1))) -c $$< -o $$@
+endef
+$(foreach flavour,$(UNIT_FLAVOURS),$(eval $(call unit_flavour,$(flavour))))
+
+unit_flavour_of = $(if $(filter tsan_%,$(1)),tsan,asan)
+unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
+unit_sources    = $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV),$(UNIT_HELPERS))
+
+# One program: $(1) is its name, $(2) its flavour.
+define unit_program
+$(UNIT)/$(1): $(UNIT)/$(2)/tests/unit/$(1).o $$(patsubst %.c,$(UNIT)/$(2)/%.o,$(call unit_sources,$(1))) \
+		$(if $(call unit_is_hv,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
+	$$(call say,LINK,$$@)
+	$$(Q)$(HOSTCC) $(SANITIZE_$(2)) -pthread $$^ -lcmocka -o $$@
+endef
+$(foreach name,$(notdir $(UNIT_BINS)),$(eval $(call unit_program,$(name),$(call unit_flavour_of,$(name)))))
+
+unit: $(UNIT_BINS)
+
+-include $(wildcard $(UNIT)/asan/*/*.d $(UNIT)/asan/*/*/*.d $(UNIT)/tsan/*/*.d $(UNIT)/tsan/*/*/*.d)
