@@ -41,7 +41,10 @@ MAKEFLAGS += --no-builtin-rules
 
 MACHINE_x86 := pc
 MACHINE     := $(MACHINE_$(ARCH))
-BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal%,$(wildcard boot/*.c))
+# boot/NAME.c belongs to every loader, boot/NAME_ARCH.c to those of one architecture.
+ARCHES      := x86 arm64 ppc64
+BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal% \
+	$(addprefix boot/%_,$(addsuffix .c,$(filter-out $(ARCH),$(ARCHES)))),$(wildcard boot/*.c))
 BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
 LOADER_x86  := BOOTX64.EFI
 
@@ -74,8 +77,9 @@ endif
 
 include tools/mk/thirdparty.mk
 
-CFLAGS := $(ARCH_CFLAGS) -std=c11 -ffreestanding -fno-stack-protector -g $(BUILD_CFLAGS_$(BUILD)) \
-	$(WARNINGS) -I. $(LIBC_INCLUDES) $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
+CFLAGS := $(ARCH_CFLAGS) -std=c11 -ffreestanding -fno-stack-protector -g \
+	-ffunction-sections -fdata-sections $(BUILD_CFLAGS_$(BUILD)) $(WARNINGS) \
+	-I. $(LIBC_INCLUDES) $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
 ASFLAGS := $(ARCH_CFLAGS) -g -I. -Wa,--fatal-warnings
 LDFLAGS := -T arch/$(ARCH)/link.ld --gc-sections --fatal-warnings -z noexecstack --build-id=none \
 	-z max-page-size=4096 $(BUILD_LDFLAGS_$(BUILD))
@@ -123,6 +127,11 @@ clean: ## remove what was built; third-party sources and downloads stay
 
 distclean: ## remove build/ altogether
 	$(Q)rm -rf build
+
+# What a variable holds, for the tools: make print-CFLAGS.
+print-%:
+	$(info $($*))
+	@:
 
 libs: $(LIBRARIES) ## the libraries alone
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What newlib's formatted output and number parsing ask of their system. There is no heap behind the
- * C library here: every request for memory is refused, which newlib reports as ENOMEM. Nothing that
- * the project calls (integer formats into a caller's buffer) makes such a request.
+ * What newlib's formatted output and number parsing ask of their system. There is no heap behind
+ * the C library here: every request for memory is refused, which newlib reports as ENOMEM. Nothing
+ * that the project calls (integer formats into a caller's buffer) makes such a request.
  */
 #include <locale.h>
 #include <reent.h>
