@@ -9,7 +9,7 @@ UNPACKED   := $(THIRDPARTY)/.unpacked
 LIB        := $(ARCH_OUT)/lib
 
 NEWLIB     := $(THIRDPARTY)/newlib/libc
-RESOURCES  := $(shell $(CC) -print-resource-dir)/include
+RESOURCES  := $(shell $(CC) -print-resource-dir 2>/dev/null)/include
 
 # The compiler's own stdint.h and friends first, then our configuration of newlib, then newlib.
 LIBC_INCLUDES := -nostdlibinc -isystem $(RESOURCES) -isystem tools/libc -isystem $(NEWLIB)/include
