@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Tests on the host: the project's own .c files under the sanitizers.
-#   tests/unit/test_NAME.c      cmocka; linked with mm/ and the helpers of tests/unit; ASan and UBSan
-#   tests/unit/test_hv_NAME.c   also with hv/, hv/dev, hv/drv, hv/machine and the fake architecture
-#   tests/unit/tsan_NAME.c      threads, under TSan; tsan_hv_NAME.c likewise with hv/
-# A helper is any other .c file of tests/unit.
+#   tests/unit/test_NAME.c       cmocka; linked with mm/, tests/fake/env.c and the helpers; ASan and UBSan
+#   tests/unit/test_hv_NAME.c    also with hv/, hv/dev, hv/drv, hv/machine, libfdt, Zydis and all of tests/fake
+#   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) and the helpers
+#   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
+# A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
 
-UNIT := build/host
+UNIT       ?= build/host
+UNIT_EXTRA ?=
 UNIT_FLAVOURS := asan tsan
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_tsan := -fsanitize=thread
 
-UNIT_CFLAGS := -std=c11 -g -O1 -fno-omit-frame-pointer -DDEBUG=1 -DHOST_TEST=1 -D_GNU_SOURCE -pthread \
-	$(WARNINGS) -I. $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
+UNIT_CFLAGS := -std=c11 -g -O1 -fno-omit-frame-pointer -DDEBUG=1 -DHOST_TEST=1 -pthread \
+	$(WARNINGS) $(UNIT_EXTRA) -I. $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
 
 UNIT_TESTS   := $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)
 UNIT_HELPERS := $(filter-out $(UNIT_TESTS),$(wildcard tests/unit/*.c))
 UNIT_MM      := $(wildcard mm/*.c)
-UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/*.c tests/fake/*.c)
+UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/*.c)
+UNIT_FAKE    := $(wildcard tests/fake/*.c)
+UNIT_BOOT    := $(filter-out boot/%_$(ARCH).c,$(BOOT_COMMON))
 UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
 
 UNIT_BINS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(UNIT_TESTS))
@@ -37,7 +41,9 @@ $(foreach flavour,$(UNIT_FLAVOURS),$(eval $(call unit_flavour,$(flavour))))
 
 unit_flavour_of = $(if $(filter tsan_%,$(1)),tsan,asan)
 unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
-unit_sources    = $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV),$(UNIT_HELPERS))
+unit_is_boot    = $(filter test_boot_%,$(1))
+unit_sources    = $(UNIT_HELPERS) $(if $(unit_is_boot),$(UNIT_BOOT),$(UNIT_MM) \
+	$(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c)))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
