@@ -139,6 +139,8 @@ static const char *check_image(struct elf_image *image)
 	last = &image->segments[image->count - 1];
 	image->link_base = image->segments[0].link;
 	image->link_end = page_up(last->link + last->bytes);
+	if (image->link_base % ELF_BASE_ALIGN != 0)
+		return "its first segment does not begin at a multiple of 2 MiB";
 	if (image->link_end - image->link_base > ELF_MAX_SPAN)
 		return "its segments lie too far apart";
 	return NULL;

@@ -15,7 +15,8 @@
 #define ELF_MACHINE_AARCH64 183u
 
 #define ELF_MAX_SEGMENTS 16u
-#define ELF_MAX_SPAN (UINT64_C(1) << 30) /* bytes from the first link address to the last */
+#define ELF_BASE_ALIGN (UINT64_C(2) << 20) /* of the first link address */
+#define ELF_MAX_SPAN (UINT64_C(1) << 30)   /* bytes from the first link address to the last */
 
 struct elf_segment {
 	uint64_t link; /* the address it is linked at, page-aligned */

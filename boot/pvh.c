@@ -21,8 +21,9 @@
 #include "boot/serial_x86.h"
 
 #define FIRMWARE_RANGES 256u
-#define OWN_RANGES (3u + BOOT_MAX_MODULES + 2u) /* boot part, image, archive; modules; hand-over \
-						 */
+#define OWN_RANGES                                                                    \
+	(3u + BOOT_MAX_MODULES + 2u) /* boot part, image, archive; modules; hand-over \
+				      */
 #define GIB4 (UINT64_C(4) << 30)
 #define BOOT_ONLY __attribute__((section(".bss..boot")))
 
