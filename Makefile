@@ -139,7 +139,7 @@ libs: $(LIBRARIES) ## the libraries alone
 
 # ---- The hypervisor -------------------------------------------------------------------------------
 
-$(OUT)/obj/%.c.o: %.c Makefile | $(UNPACKED)
+$(OUT)/obj/%.c.o: %.c Makefile tools/mk/thirdparty.mk tools/thirdparty.lock | $(UNPACKED)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@

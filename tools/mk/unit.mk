@@ -26,7 +26,7 @@ UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
 UNIT_BINS := $(patsubst tests/unit/%.c,$(UNIT)/%,$(UNIT_TESTS))
 
 define unit_flavour
-$(UNIT)/$(1)/%.o: %.c Makefile tools/mk/unit.mk | $(UNPACKED)
+$(UNIT)/$(1)/%.o: %.c Makefile tools/mk/unit.mk tools/thirdparty.lock | $(UNPACKED)
 	$$(call say,HOSTCC,"$$< ($(1))")
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$(HOSTCC) $(UNIT_CFLAGS) $(SANITIZE_$(1)) -MMD -MP -c $$< -o $$@
