@@ -121,13 +121,13 @@ static inline void set_cached(struct cache *c, uint32_t count)
 	atomic_store_explicit(&c->count, count, memory_order_relaxed);
 }
 
-static uint32_t cache_refill(struct cache *c)
+static bool cache_refill(struct cache *c)
 {
 	uint32_t count = buddy_take_frames(c->frames, CACHE_BATCH);
 	for (uint32_t i = 0; i < count; i++)
 		set_place(c->frames[i], FRAME_CACHED);
 	set_cached(c, count);
-	return count;
+	return count != 0;
 }
 
 /* Gives the `batch` frames that were cached longest back to the buddies. */
@@ -140,20 +140,6 @@ static uint32_t cache_give_back(struct cache *c, uint32_t batch)
 	memmove(c->frames, c->frames + batch, count * sizeof(c->frames[0]));
 	set_cached(c, count);
 	return count;
-}
-
-static bool cache_take(uint64_t *out)
-{
-	struct cache *c = &caches[mm_cpu()];
-	uint32_t count = cached(c);
-	if (count == 0) {
-		count = cache_refill(c);
-		if (count == 0)
-			return false;
-	}
-	*out = c->frames[--count]; /* the one freed last: the processor may still have it at hand */
-	set_cached(c, count);
-	return true;
 }
 
 static void cache_give(uint64_t n)
@@ -187,55 +173,71 @@ void block_drain(void)
 
 /* ---- Handing out --------------------------------------------------------------------------- */
 
-/*
- * Writes the records of a block that is handed out. A count of one is written last, with release:
- * whoever gets a reference (acquire) sees the rest of the record.
- */
-static void write_block(uint64_t first, unsigned order, enum frame_class class, owner_t owner)
+static inline void write_frame(struct frame *f, uint32_t shape, owner_t owner)
 {
-	struct frame *head = &frame_table[first];
-	enum frame_place later = class == FRAME_COUNTED ? FRAME_TAIL : FRAME_PART;
-	for (struct frame *f = head; f < head + (UINT64_C(1) << order); f++) {
-		atomic_store_explicit(&f->refs, 0, memory_order_relaxed);
-		atomic_store_explicit(&f->pins, 0, memory_order_relaxed);
-		atomic_store_explicit(&f->marks, 0, memory_order_relaxed);
-		atomic_store_explicit(&f->order, (uint8_t)order, memory_order_relaxed);
-		atomic_store_explicit(&f->tail, (uint8_t)(f == head ? FRAME_HEAD : later),
-				      memory_order_relaxed);
-		atomic_store_explicit(&f->class, (uint8_t) class, memory_order_relaxed);
-		atomic_store_explicit(&f->owner, owner.v, memory_order_release);
-	}
-	if (class == FRAME_COUNTED)
-		atomic_store_explicit(&head->refs, 1, memory_order_release);
+	atomic_store_explicit(&f->refs, 0, memory_order_relaxed);
+	atomic_store_explicit(&f->pins, 0, memory_order_relaxed);
+	atomic_store_explicit(&f->shape, shape, memory_order_relaxed);
+	/* release: whoever claims the frame from its owner (acquire) sees the rest. */
+	atomic_store_explicit(&f->owner, owner.v, memory_order_release);
 }
 
-static bool take(unsigned order, uint64_t *out)
+/* The head of a block that is handed out; its tails, if any, are written. */
+static inline void write_head(struct frame *f, enum frame_class class, unsigned order,
+			      owner_t owner)
 {
-	pfn_t n;
-	if (order == 0)
-		return cache_take(out);
-	if (!buddy_take(order, &n)) {
+	write_frame(f, frame_shape(class, order, FRAME_HEAD), owner);
+	/* release: whoever gets a reference (acquire) sees the rest of the block. */
+	if (class == FRAME_COUNTED)
+		atomic_store_explicit(&f->refs, 1, memory_order_release);
+}
+
+static __attribute__((noinline)) enum result alloc_block(enum frame_class class, unsigned order,
+							 owner_t owner, pfn_t *out)
+{
+	if (!buddy_take(order, out)) {
 		/* Single frames of our own may be all that is missing. */
 		block_drain();
-		if (!buddy_take(order, &n))
-			return false;
+		if (!buddy_take(order, out))
+			return OUT_OF_MEMORY;
 	}
-	*out = n.v;
-	return true;
+	poison_check(*out, order);
+	struct frame *head = &frame_table[out->v];
+	uint32_t shape =
+		frame_shape(class, order, class == FRAME_COUNTED ? FRAME_TAIL : FRAME_PART);
+	for (uint64_t i = 1; i < UINT64_C(1) << order; i++)
+		write_frame(head + i, shape, owner);
+	write_head(head, class, order, owner);
+	return OK;
+}
+
+static __attribute__((noinline)) enum result alloc_refilled(enum frame_class class, owner_t owner,
+							    pfn_t *out)
+{
+	if (cache_refill(&caches[mm_cpu()]))
+		return block_alloc(class, 0, owner, out);
+	block_drain(); /* what others have in their caches comes back for the next who asks */
+	return OUT_OF_MEMORY;
 }
 
 enum result block_alloc(enum frame_class class, unsigned order, owner_t owner, pfn_t *out)
 {
-	uint64_t n;
 	if (class != FRAME_COUNTED && class != FRAME_UNCOUNTED && class != FRAME_TABLE)
 		return BAD_ARGUMENT;
 	if (order > BLOCK_MAX_ORDER || owner.v == OWNER_NONE.v || owner.v == OWNER_MOVING.v)
 		return BAD_ARGUMENT;
-	if (!take(order, &n))
-		return OUT_OF_MEMORY;
-	poison_check(pfn(n), order);
-	write_block(n, order, class, owner);
-	*out = pfn(n);
+	if (order != 0)
+		return alloc_block(class, order, owner, out);
+
+	struct cache *c = &caches[mm_cpu()];
+	uint32_t count = cached(c);
+	if (count == 0)
+		return alloc_refilled(class, owner, out);
+	*out = pfn(
+		c->frames[count - 1]); /* the one freed last: the processor may have it at hand */
+	set_cached(c, count - 1);
+	poison_check(*out, 0);
+	write_head(&frame_table[out->v], class, 0, owner);
 	return OK;
 }
 
@@ -246,11 +248,9 @@ static void make_free(uint64_t first, unsigned order)
 {
 	struct frame *f = &frame_table[first];
 	for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
-		atomic_store_explicit(&f[i].refs, 0, memory_order_relaxed);
-		atomic_store_explicit(&f[i].pins, 0, memory_order_relaxed);
-		atomic_store_explicit(&f[i].marks, 0, memory_order_relaxed);
-		atomic_store_explicit(&f[i].tail, FRAME_PART, memory_order_relaxed);
-		atomic_store_explicit(&f[i].class, FRAME_FREE, memory_order_relaxed);
+		MM_ASSERT(f[i].refs == 0 && f[i].pins == 0);
+		atomic_store_explicit(&f[i].shape, frame_shape(FRAME_FREE, 0, FRAME_PART),
+				      memory_order_relaxed);
 		atomic_store_explicit(&f[i].owner, OWNER_NONE.v, memory_order_relaxed);
 	}
 	mm_step("block free", f);

@@ -92,11 +92,26 @@ struct frame {
 		} link;
 	};
 	_Atomic uint32_t owner;
-	_Atomic uint8_t class; /* enum frame_class */
-	_Atomic uint8_t order; /* of the block it belongs to */
-	_Atomic uint8_t tail;  /* enum frame_place */
-	_Atomic uint8_t marks;
+	union {
+		struct {
+			_Atomic uint8_t class; /* enum frame_class */
+			_Atomic uint8_t order; /* of the block it belongs to */
+			_Atomic uint8_t tail;  /* enum frame_place */
+			_Atomic uint8_t marks;
+		};
+		_Atomic uint32_t shape; /* the four of them, when a block changes hands */
+	};
 };
+
+/* A shape without marks. */
+static inline uint32_t frame_shape(enum frame_class class, unsigned order, enum frame_place place)
+{
+	union {
+		uint8_t bytes[4];
+		uint32_t shape;
+	} u = { .bytes = { (uint8_t) class, (uint8_t)order, (uint8_t)place, 0 } };
+	return u.shape;
+}
 
 /*
  * A link where a count is expected is above every possible count, and is refused like a count at
