@@ -10,6 +10,7 @@
 #include "boot/words.h"
 
 #define SENTENCE_BYTES 320u
+#define READING_TIME 10000000u /* microseconds, before a screen goes dark with the machine */
 
 const char *efi_words(EFI_STATUS status)
 {
@@ -50,8 +51,11 @@ static void print(SIMPLE_TEXT_OUTPUT_INTERFACE *console, const char *text)
 	(void)console->OutputString(console, wide);
 }
 
-/* The firmware's common console has no device path; those it is made of have. */
-static void print_on_consoles(const char *text)
+/*
+ * The firmware's common console has no device path; those it is made of have. True if one of them
+ * is not a serial line: a screen, as far as can be told.
+ */
+static bool print_on_consoles(const char *text)
 {
 	EFI_GUID output_guid = SIMPLE_TEXT_OUTPUT_PROTOCOL;
 	EFI_GUID path_guid = DEVICE_PATH_PROTOCOL;
@@ -59,6 +63,7 @@ static void print_on_consoles(const char *text)
 	EFI_HANDLE *handles;
 	UINTN count;
 	bool found = false;
+	bool screen = false;
 
 	if (boot->LocateHandleBuffer(ByProtocol, &output_guid, NULL, &count, &handles) ==
 	    EFI_SUCCESS) {
@@ -69,18 +74,22 @@ static void print_on_consoles(const char *text)
 			    boot->HandleProtocol(handles[i], &output_guid, &console) != EFI_SUCCESS)
 				continue;
 			found = true;
-			if (!is_serial(path))
-				print(console, text);
+			if (is_serial(path))
+				continue;
+			print(console, text);
+			screen = true;
 		}
 		(void)boot->FreePool(handles);
 	}
 	if (!found && efi_system->ConOut != NULL)
 		print(efi_system->ConOut, text);
+	return screen;
 }
 
 _Noreturn void efi_stop(const char *what, const char *cause)
 {
 	char text[SENTENCE_BYTES];
+	bool screen;
 	struct words w = words_in(text, sizeof(text));
 
 	words_add(&w, "\r\nboot: ");
@@ -89,9 +98,10 @@ _Noreturn void efi_stop(const char *what, const char *cause)
 	words_add(&w, cause);
 	words_add(&w, "; the machine stops here.\r\n");
 	efi_arch_write(text);
-	if (efi_services)
-		print_on_consoles(text);
+	screen = efi_services && print_on_consoles(text);
 	efi_arch_exit_failed();
+	if (screen)
+		(void)efi_system->BootServices->Stall(READING_TIME);
 	efi_system->RuntimeServices->ResetSystem(EfiResetShutdown, EFI_ABORTED, 0, NULL);
 	efi_arch_halt();
 }
