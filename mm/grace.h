@@ -35,10 +35,12 @@ struct grace_item {
 };
 void grace_free(struct grace_item *item, void (*free)(struct grace_item *item));
 
-/* Frees what is due. Called now and then on each CPU, outside of readers, without locks. Cheap when there is nothing. */
+/* Frees what is due. Called now and then on each CPU, outside of readers, without locks. Cheap when
+ * there is nothing. */
 void grace_poll(void);
 
-/* Waits until everything given before is freed. Not inside a reader, no locks; other CPUs must not be stuck in readers. */
+/* Waits until everything given before is freed. Not inside a reader, no locks; other CPUs must not
+ * be stuck in readers. */
 void grace_drain(void);
 
 #endif

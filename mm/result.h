@@ -28,9 +28,9 @@ enum __attribute__((warn_unused_result)) result {
 	BAD_ARGUMENT,
 	BAD_ALIGNMENT,
 	OVERLAPS,
-	NOT_OWNER,  /* F6: the named old owner does not hold the frame */
-	NOT_FREED,  /* F3: wrong order, part of a block, or a second free */
-	IN_USE,	    /* references, pins or users remain */
+	NOT_OWNER, /* F6: the named old owner does not hold the frame */
+	NOT_FREED, /* F3: wrong order, part of a block, or a second free */
+	IN_USE,	   /* references, pins or users remain */
 	NOT_FOUND,
 	UNSUPPORTED,
 	RESULT_COUNT,

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memslots: a VM's map from gfn to hva. The table is an array sorted by gfn that is never changed,
+ * but replaced whole: a fault reads it inside a grace section without a lock, a change is a notice
+ * to the space's consumers (N6), and a change that would meet an open notice is refused (N4 (1)).
+ */
+#ifndef HV_SLOT_H
+#define HV_SLOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mm/addr.h"
+#include "mm/grace.h"
+#include "mm/result.h"
+
+struct vm;
+
+struct slot {
+	struct gfn_range gfns;
+	hva_t hva; /* of the first page, in the VM's space */
+	uint32_t id;
+	bool readonly;
+};
+
+#define SLOT_MAX 4096u
+
+struct slot_table {
+	struct grace_item grace;
+	unsigned order; /* stands in a block of this order */
+	uint32_t count;
+	struct slot slots[]; /* sorted by gfns.start, not overlapping */
+};
+
+/*
+ * The slot that covers `n`, or NULL. Inside a grace section (grace_enter), where the answer stays
+ * valid; O(log slots).
+ */
+const struct slot *slot_find(const struct vm *vm, gfn_t n);
+
+static inline hva_t slot_hva(const struct slot *s, gfn_t n)
+{
+	return hva(s->hva.v + ((n.v - s->gfns.start.v) << PAGE_SHIFT));
+}
+
+/*
+ * Creates, deletes, moves a memslot. One such change at a time in a VM (the VM's slot lock). BUSY:
+ * a notice is active, nothing has changed, try again. BAD_ARGUMENT (empty, beyond the guest's
+ * address width), OVERLAPS, OUT_OF_MEMORY, NOT_FOUND. When delete or move returns OK no CPU can use
+ * the old place. The host range behind the slot is not touched.
+ */
+enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool readonly,
+			uint32_t *id);
+enum result slot_delete(struct vm *vm, uint32_t id);
+enum result slot_move(struct vm *vm, uint32_t id, gfn_t to);
+
+#endif

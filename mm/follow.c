@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* follow_pfn: checks the request, looks the page up, faults it in if it must, and says what it is.
+ */
+#include "mm/follow.h"
+
+#include <stddef.h>
+
+#include "mm/grace.h"
+#include "mm/host_table.h"
+
+/* How often a lookup that keeps missing what a host fault has just made is repeated in one call. */
+#define FOLLOW_TRIES 8u
+
+/* P2: what the table of intents forbids is refused before anything is looked up. */
+static enum result intent_check(const struct follow_request *rq)
+{
+	switch (rq->intent) {
+	case INTENT_MAP:
+	case INTENT_PREFETCH:
+		return rq->token != NULL && rq->token->consumer != NULL ? OK : BAD_INTENT;
+	case INTENT_PIN: return rq->token == NULL && rq->access != ACCESS_EXEC ? OK : BAD_INTENT;
+	case INTENT_PEEK: return rq->token == NULL ? OK : BAD_INTENT;
+	}
+	return BAD_INTENT;
+}
+
+static enum frame_class leaf_class(uint64_t leaf)
+{
+	if (!(leaf & HOST_SPECIAL))
+		return FRAME_COUNTED;
+	return leaf & HOST_RAM ? FRAME_UNCOUNTED : FRAME_DEVICE;
+}
+
+static void answer_fill(const struct follow_request *rq, uint64_t leaf, unsigned level,
+			enum hold hold, struct follow_answer *out)
+{
+	bool asked = rq->access == ACCESS_WRITE || rq->want_writable;
+
+	out->pfn = host_pfn_at(leaf, level, rq->hva);
+	out->class = leaf_class(leaf);
+	out->hold = hold;
+	out->writable = asked && rq->slot_writable && (leaf & HOST_WRITE) != 0; /* P7 */
+	out->executable = (leaf & HOST_EXEC) != 0;
+	out->type = host_type(leaf);
+	out->order = host_order(level);
+}
+
+/* MAP, PREFETCH: without the lock. An entry that is being replaced is caught by the token (P5). */
+static bool lookup_map(const struct follow_request *rq, struct follow_answer *out)
+{
+	unsigned level;
+
+	grace_enter();
+	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
+	bool found = host_allows(leaf, rq->access);
+	if (found)
+		answer_fill(rq, leaf, level, HOLD_NONE, out);
+	grace_leave();
+	return found;
+}
+
+/* PIN: under the lock, so that the entry cannot be broken between the look and the pin (H6). */
+static bool lookup_pin(const struct follow_request *rq, struct follow_answer *out,
+		       enum result *refusal)
+{
+	struct space *s = rq->space;
+	unsigned level;
+
+	*refusal = OK;
+	spin_lock(&s->lock);
+	uint64_t leaf = host_lookup(s->root, rq->hva, &level);
+	bool found = host_allows(leaf, rq->access) && !(leaf & HOST_SHARED);
+	if (found) {
+		if (leaf & HOST_SPECIAL)
+			*refusal = CANNOT_PIN_UNCOUNTED; /* P3: with a record or without */
+		else
+			*refusal =
+				frame_pin(frame_head(frame_of(host_pfn_at(leaf, level, rq->hva))));
+		if (*refusal == OK)
+			answer_fill(rq, leaf, level, HOLD_PINNED, out);
+	}
+	spin_unlock(&s->lock);
+	return found;
+}
+
+/* PEEK: the caller holds the space's lock for as long as it uses the answer. */
+static enum result peek(const struct follow_request *rq, struct follow_answer *out)
+{
+	unsigned level;
+
+	MM_ASSERT(spin_is_locked(&rq->space->lock));
+	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
+	if (leaf == 0)
+		return NO_BACKING;
+	if (!host_allows(leaf, rq->access))
+		return NO_PERMISSION;
+	answer_fill(rq, leaf, level, HOLD_NONE, out);
+	return OK;
+}
+
+enum result follow_pfn(const struct follow_request *rq, struct follow_answer *out)
+{
+	enum result r = intent_check(rq);
+	if (r != OK)
+		return r;
+	if (rq->access == ACCESS_WRITE && !rq->slot_writable)
+		return READONLY_MEMSLOT;
+	if (rq->intent == INTENT_PEEK)
+		return peek(rq, out);
+	for (unsigned i = 0; i < FOLLOW_TRIES; i++) {
+		enum result refusal = OK;
+		bool pin = rq->intent == INTENT_PIN;
+		if (pin ? lookup_pin(rq, out, &refusal) : lookup_map(rq, out))
+			return refusal;
+		if (rq->intent == INTENT_PREFETCH || !rq->may_sleep)
+			return WOULD_SLEEP;
+		mm_step("follow_fault", rq->space);
+		r = space_fault(rq->space, rq->hva, rq->access, pin, rq->in_turn);
+		if (r != OK && r != RACED)
+			return r;
+	}
+	return RACED;
+}

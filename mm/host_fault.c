@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host fault handler (H3): brings an entry into being, or widens one. Whatever takes long
+ * (memory, its clearing) is prepared without the lock, and put in place under it if it is still
+ * wanted.
+ */
+#include "mm/host_fault.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "mm/block.h"
+#include "mm/host_table.h"
+#include "mm/space.h"
+
+static struct hva_range leaf_range(hva_t a, unsigned level)
+{
+	uint64_t size = PAGE_SIZE << host_order(level);
+	return hva_range(hva(a.v & ~(size - 1)), size);
+}
+
+static bool inside(struct hva_range inner, struct hva_range outer)
+{
+	return outer.start.v <= inner.start.v && inner.end.v <= outer.end.v;
+}
+
+static void pages_clear(pfn_t first, unsigned order)
+{
+	memset(mm_linear(first), 0, PAGE_SIZE << order);
+}
+
+/* ---- ANON ------------------------------------------------------------------------------------ */
+
+/* The level a new ANON leaf at `a` may have: 2 MiB if the region and what is there already allow
+ * it. */
+static unsigned anon_level(struct space *s, const struct region *r, hva_t a)
+{
+	unsigned level;
+
+	if (!s->huge || r->spec.share_zero || !inside(leaf_range(a, 1), r->range))
+		return 0;
+	(void)host_lookup(s->root, a, &level);
+	return level >= 1 ? 1 : 0; /* the walk ended above level 0: no small table stands there */
+}
+
+/* A COUNTED block of zeros, smaller than wished if there is none of that size. */
+static enum result anon_alloc(struct space *s, unsigned *level, pfn_t *out)
+{
+	enum result r = block_alloc(FRAME_COUNTED, host_order(*level), s->owner, out);
+	if (r == OUT_OF_MEMORY && *level > 0) {
+		*level = 0;
+		r = block_alloc(FRAME_COUNTED, 0, s->owner, out);
+	}
+	if (r == OK)
+		pages_clear(*out, host_order(*level));
+	return r;
+}
+
+/* Puts fresh memory in place, if nobody else has meanwhile. The caller keeps the block unless OK.
+ */
+static enum result anon_install(struct space *s, hva_t a, enum access access, unsigned level,
+				pfn_t block) REQUIRES(s->lock)
+{
+	const struct region *r = region_find(s, a);
+	unsigned found;
+
+	if (r == NULL || r->spec.kind != REGION_ANON || !(r->spec.permissions & (unsigned)access))
+		return RACED;
+	if (host_lookup(s->root, a, &found) != 0 || found < level ||
+	    (level > 0 && anon_level(s, r, a) < level))
+		return RACED;
+	uint64_t leaf = host_leaf(block, host_permissions(r->spec.permissions), MEM_WRITE_BACK);
+	enum result set = host_set(s->root, s->owner, leaf_range(a, level).start, level, leaf);
+	if (set == OK)
+		s->counted += UINT64_C(1) << host_order(level);
+	return set;
+}
+
+static enum result anon_fault(struct space *s, hva_t a, enum access access, unsigned level)
+{
+	pfn_t block;
+	enum result r = anon_alloc(s, &level, &block);
+	if (r != OK)
+		return r;
+	spin_lock(&s->lock);
+	r = anon_install(s, a, access, level, block);
+	spin_unlock(&s->lock);
+	if (r != OK)
+		frame_put(frame_of(block));
+	return r;
+}
+
+/* A read of an untouched page of a share_zero region: the space's one frame of zeros. */
+static enum result zeros_map(struct space *s, const struct region *r, hva_t a) REQUIRES(s->lock)
+{
+	if (s->zeros == NULL) {
+		pfn_t page;
+		enum result got = block_alloc(FRAME_COUNTED, 0, s->owner, &page);
+		if (got != OK)
+			return got;
+		pages_clear(page, 0);
+		s->zeros = frame_of(page);
+	}
+	if (!frame_try_get(s->zeros))
+		return OUT_OF_MEMORY; /* its count is at the limit */
+	uint64_t flags =
+		host_permissions(r->spec.permissions & ~(unsigned)ACCESS_WRITE) | HOST_SHARED;
+	uint64_t leaf = host_leaf(frame_pfn(s->zeros), flags, MEM_WRITE_BACK);
+	enum result set = host_set(s->root, s->owner, hva_page(a), 0, leaf);
+	if (set == OK)
+		s->counted++;
+	else
+		frame_put(s->zeros);
+	return set;
+}
+
+/* H6: the page becomes one of its own. The pfn changes, so it happens inside a notice (H5). */
+static enum result shared_break(struct space *s, hva_t a, enum access access, bool in_turn)
+{
+	unsigned level = 0, found;
+	struct notice n;
+	pfn_t own;
+	enum result r = anon_alloc(s, &level, &own);
+	if (r != OK)
+		return r;
+	r = notice_begin(&n, &s->notifier, leaf_range(a, 0), in_turn ? NOTICE_NESTED : NOTICE_TRY);
+	if (r == OK) {
+		spin_lock(&s->lock);
+		const struct region *region = region_find(s, a);
+		uint64_t leaf = host_lookup(s->root, a, &found);
+		if (region != NULL && leaf & HOST_SHARED &&
+		    region->spec.permissions & (unsigned)access) {
+			uint64_t flags = host_permissions(region->spec.permissions);
+			r = host_set(s->root, s->owner, hva_page(a), 0,
+				     host_leaf(own, flags, MEM_WRITE_BACK));
+			if (r == OK)
+				frame_put(s->zeros);
+		} else {
+			r = RACED;
+		}
+		spin_unlock(&s->lock);
+		notice_end(&n);
+	}
+	if (r != OK)
+		frame_put(frame_of(own));
+	return r;
+}
+
+/* ---- PFNMAP and MIXED -------------------------------------------------------------------------
+ */
+
+/* The largest level at which the backing may stand around `a`, and the pfn of that leaf. */
+static unsigned raw_level(struct space *s, const struct region *r, hva_t a,
+			  const struct region_backing *b, pfn_t *first)
+{
+	unsigned level = s->huge ? HOST_TOP_LEAF : 0;
+
+	for (; level > 0; level--) {
+		uint64_t pages = UINT64_C(1) << host_order(level);
+		bool congruent = ((a.v >> PAGE_SHIFT) & (pages - 1)) == (b->pfn.v & (pages - 1));
+		unsigned found;
+		uint64_t leaf = host_lookup(s->root, a, &found);
+		bool free = leaf == 0 ? found >= level : found == level;
+		if (host_order(level) <= b->order && congruent && free &&
+		    inside(leaf_range(a, level), r->range))
+			break;
+	}
+	*first = pfn(b->pfn.v & ~((UINT64_C(1) << host_order(level)) - 1));
+	return level;
+}
+
+/* The owner is asked under the lock, so that what it says cannot be stale when it is put in place
+ * (H4). */
+static enum result raw_fault(struct space *s, const struct region *r, hva_t a, enum access access,
+			     uint64_t old, unsigned old_level) REQUIRES(s->lock)
+{
+	struct region_backing b = { pfn(0), 0, false, false };
+	uint64_t offset = r->spec.offset + (hva_page(a).v - r->range.start.v);
+	enum result answer = r->spec.ops->fault(r->spec.owner, offset, access, &b);
+	if (answer != OK)
+		return answer;
+	if (access == ACCESS_WRITE && !b.writable)
+		return NO_PERMISSION;
+	bool counted = b.counted && r->spec.kind == REGION_MIXED;
+	uint64_t flags = host_permissions(r->spec.permissions);
+	if (!b.writable)
+		flags &= ~HOST_WRITE;
+	if (!counted)
+		flags |= HOST_SPECIAL | (frame_of(b.pfn) != NULL ? HOST_RAM : 0);
+	pfn_t first;
+	unsigned level = raw_level(s, r, a, &b, &first);
+	if (old != 0) {
+		/* Only permissions may change without a notice (H5): the same place, or the owner
+		 * is wrong. */
+		if (host_pfn_at(old, old_level, a).v != b.pfn.v)
+			return RACED;
+		level = old_level;
+		first = host_pfn(old);
+	} else if (counted) {
+		s->counted += UINT64_C(1) << host_order(level);
+	}
+	enum memtype type = counted ? MEM_WRITE_BACK : r->spec.type;
+	return host_set(s->root, s->owner, leaf_range(a, level).start, level,
+			host_leaf(first, flags, type));
+}
+
+/* ---- The handler -------------------------------------------------------------------------------
+ */
+
+enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn)
+{
+	enum result result = OK;
+	unsigned level;
+
+	spin_lock(&s->lock);
+	const struct region *r = region_find(s, a);
+	if (r == NULL || !(r->spec.permissions & (unsigned)access)) {
+		spin_unlock(&s->lock);
+		return r == NULL ? NO_REGION : NO_PERMISSION;
+	}
+	uint64_t leaf = host_lookup(s->root, a, &level);
+	bool shared = (leaf & HOST_SHARED) != 0;
+	if (shared && (access == ACCESS_WRITE || unshare)) {
+		spin_unlock(&s->lock);
+		return shared_break(s, a, access, in_turn);
+	}
+	if (leaf != 0 && host_allows(leaf, access)) {
+		/* somebody else was here */
+	} else if (r->spec.kind != REGION_ANON) {
+		result = raw_fault(s, r, a, access, leaf, level);
+	} else if (leaf != 0) {
+		/* The region was widened after the entry was made; the shared frame stays
+		 * read-only. */
+		uint64_t more = host_permissions(r->spec.permissions) &
+				(shared ? ~HOST_WRITE : ~UINT64_C(0));
+		result =
+			host_set(s->root, s->owner, leaf_range(a, level).start, level, leaf | more);
+	} else if (r->spec.share_zero && access != ACCESS_WRITE && !unshare) {
+		result = zeros_map(s, r, a);
+	} else {
+		level = anon_level(s, r, a);
+		spin_unlock(&s->lock);
+		return anon_fault(s, a, access, level);
+	}
+	spin_unlock(&s->lock);
+	return result;
+}

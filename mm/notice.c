@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The invalidation notifier. The order of steps in notice_begin and notice_end is the protocol
+ * (N4): each line here that comes before another does so for a reason that mm/LOCKING.md tells.
+ */
+#include "mm/notice.h"
+
+#include <stddef.h>
+
+enum result consumer_register(struct consumer *c, struct notifier *nf,
+			      const struct consumer_ops *ops, enum consumer_kind kind)
+{
+	spin_lock(&nf->lock);
+	bool walked = atomic_load_explicit(&nf->walkers, memory_order_acquire) != 0;
+	if (!walked) {
+		c->open = 0;
+		c->hull = c->last = (struct hva_range){ hva(0), hva(0) };
+		c->ops = ops;
+		c->kind = kind;
+		c->notifier = nf;
+		c->next = nf->consumers;
+		nf->consumers = c;
+	}
+	spin_unlock(&nf->lock);
+	return walked ? BUSY : OK;
+}
+
+enum result consumer_unregister(struct consumer *c)
+{
+	struct notifier *nf = c->notifier;
+
+	spin_lock(&nf->lock);
+	bool walked = atomic_load_explicit(&nf->walkers, memory_order_acquire) != 0;
+	if (!walked) {
+		struct consumer **at = &nf->consumers;
+		while (*at != c)
+			at = &(*at)->next;
+		*at = c->next;
+		c->notifier = NULL;
+	}
+	spin_unlock(&nf->lock);
+	return walked ? BUSY : OK;
+}
+
+/* N4 (1): counts the notice as active, unless somebody's turn or a change of memslots keeps it out.
+ */
+static bool notice_admit(struct notifier *nf, enum notice_mode mode)
+{
+	spin_lock(&nf->lock);
+	uint32_t active = atomic_load_explicit(&nf->active, memory_order_relaxed);
+	bool kept_out = mode != NOTICE_NESTED &&
+			(nf->turns != 0 || nf->slots || (mode == NOTICE_SLOTS && active != 0));
+	if (!kept_out) {
+		/* relaxed: the lock orders it before the invalidations, and a reader under a
+		 * consumer's lock that was taken after ours sees it (N5). */
+		atomic_store_explicit(&nf->active, active + 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&nf->walkers, 1, memory_order_relaxed);
+		if (mode == NOTICE_SLOTS)
+			nf->slots = true;
+	}
+	spin_unlock(&nf->lock);
+	return !kept_out;
+}
+
+static void notice_dismiss(struct notifier *nf, enum notice_mode mode)
+{
+	spin_lock(&nf->lock);
+	uint32_t active = atomic_load_explicit(&nf->active, memory_order_relaxed);
+	/* release: who finds no notice active sees all that the notice's owner has changed. */
+	atomic_store_explicit(&nf->active, active - 1, memory_order_release);
+	if (mode == NOTICE_SLOTS)
+		nf->slots = false;
+	spin_unlock(&nf->lock);
+}
+
+static struct hva_range hull_of(struct hva_range a, struct hva_range b)
+{
+	return (struct hva_range){ a.start.v < b.start.v ? a.start : b.start,
+				   a.end.v > b.end.v ? a.end : b.end };
+}
+
+/* N4 (3) for one consumer: what it refuses (NOTICE_TRY) it has not begun. */
+static enum result consumer_begin(struct consumer *c, struct hva_range range, enum notice_mode mode)
+{
+	enum result r = OK;
+
+	spin_lock(&c->lock);
+	struct hva_range before = c->hull;
+	c->hull = c->open == 0 ? range : hull_of(before, range);
+	c->open++;
+	mm_step("notice_open_raised", c);
+	if (c->kind == CONSUMER_TABLE)
+		r = c->ops->invalidate(c, range, mode);
+	if (r != OK) {
+		c->open--;
+		c->hull = before;
+	}
+	spin_unlock(&c->lock);
+	return r;
+}
+
+static void consumer_end(struct consumer *c, struct hva_range range)
+{
+	spin_lock(&c->lock);
+	/* seq first, then the open count (N4). release: pairs with token_take, so that a token
+	 * which shows the new seq also sees the host entries that the notice was about. */
+	uint64_t seq = atomic_load_explicit(&c->seq, memory_order_relaxed);
+	atomic_store_explicit(&c->seq, seq + 1, memory_order_release);
+	mm_step("notice_seq_raised", c);
+	c->last = range;
+	c->open--;
+	spin_unlock(&c->lock);
+}
+
+/* N4 (2): pfn caches go first, before the open count tells anybody (N5). */
+static void caches_invalidate(struct notifier *nf, struct hva_range range)
+{
+	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
+		if (c->kind != CONSUMER_CACHE)
+			continue;
+		spin_lock(&c->lock);
+		enum result r = c->ops->invalidate(c, range, NOTICE_NESTED);
+		spin_unlock(&c->lock);
+		MM_CHECK(r == OK);
+	}
+}
+
+/* Tells everybody that who was kept out may try again; then the list of consumers may change. */
+static void notice_release(struct notifier *nf)
+{
+	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
+		if (c->ops->released != NULL)
+			c->ops->released(c);
+	}
+	/* release: the walk is over before the list may change. */
+	atomic_fetch_sub_explicit(&nf->walkers, 1, memory_order_release);
+}
+
+/* Ends it for the consumers before `stop`, and counts it as over. */
+static void notice_close(struct notice *n, const struct consumer *stop)
+{
+	struct notifier *nf = n->notifier;
+
+	for (struct consumer *c = nf->consumers; c != stop; c = c->next)
+		consumer_end(c, n->range);
+	mm_step("notice_inactive", nf);
+	notice_dismiss(nf, n->mode);
+	notice_release(nf);
+}
+
+enum result notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,
+			 enum notice_mode mode)
+{
+	while (!notice_admit(nf, mode)) {
+		if (mode != NOTICE_WAIT)
+			return BUSY;
+		mm_relax();
+	}
+	*n = (struct notice){ nf, range, mode };
+	mm_step("notice_active", nf);
+	caches_invalidate(nf, range);
+	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
+		enum result r = consumer_begin(c, range, mode);
+		if (r != OK) {
+			MM_CHECK(mode == NOTICE_TRY); /* only then may a consumer refuse */
+			notice_close(n, c);
+			return r;
+		}
+	}
+	atomic_fetch_add_explicit(&nf->begun, 1, memory_order_relaxed);
+	return OK;
+}
+
+void notice_end(struct notice *n)
+{
+	notice_close(n, NULL);
+}
+
+bool notice_turn_take(struct notifier *nf)
+{
+	spin_lock(&nf->lock);
+	nf->turns++;
+	bool now = atomic_load_explicit(&nf->active, memory_order_acquire) == 0;
+	spin_unlock(&nf->lock);
+	return now;
+}
+
+bool notice_turn_ready(struct notifier *nf)
+{
+	return !notice_active(nf);
+}
+
+void notice_turn_done(struct notifier *nf)
+{
+	spin_lock(&nf->lock);
+	MM_CHECK(nf->turns != 0);
+	nf->turns--;
+	atomic_fetch_add_explicit(&nf->walkers, 1, memory_order_relaxed);
+	spin_unlock(&nf->lock);
+	notice_release(nf);
+}
+
+bool token_check(struct consumer *c, const struct token *t, hva_t address)
+{
+	MM_ASSERT(t->consumer == c);
+	if (c->open != 0 && hva_range_covers(c->hull, address)) {
+		c->retries_open++;
+		return false;
+	}
+	/* relaxed: seq is written under the lock that the caller holds. */
+	uint64_t seq = atomic_load_explicit(&c->seq, memory_order_relaxed);
+	if (t->seq == seq)
+		return true;
+	c->retries_seq++;
+	if (seq == t->seq + 1 && !hva_range_covers(c->last, address))
+		c->retries_false++;
+	return false;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The invalidation notifier (rules N1-N8): whoever changes what a host space maps wraps the change
+ *in a notice, and everything that keeps a pfn beyond a lock - a consumer - has dropped it when
+ * notice_begin returns, and gets none anew before notice_end.
+ *
+ *	notice_begin(&n, space, range, mode);	consumers let go; nothing new in the range
+ *	... the host entries change ...
+ *	notice_end(&n);				lookups begun before this are stale
+ *
+ * The other side is a token: the consumer's `seq`, taken before a lookup and shown again under the
+ * consumer's lock when the result is put to use (P5). The race in two columns is in mm/LOCKING.md.
+ */
+#ifndef MM_NOTICE_H
+#define MM_NOTICE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mm/addr.h"
+#include "mm/lock.h"
+#include "mm/result.h"
+
+struct consumer;
+struct notifier;
+
+enum notice_mode {
+	NOTICE_TRY,  /* refused (BUSY, WOULD_SLEEP) rather than waited for (N7) */
+	NOTICE_WAIT, /* waits for turns and memslot changes of other CPUs to pass; see notice_begin
+		      */
+	NOTICE_NESTED, /* inside another notice, or a turn, of this CPU: admitted at once */
+	NOTICE_SLOTS,  /* a change of memslots (N6): only while no other notice is active */
+};
+
+struct consumer_ops {
+	const char *name;
+	/*
+	 * The consumer's lock is held. Lets go of every translation of the range, folds young and
+	 * dirty into the frames' records while they are certainly alive (F7), and flushes: when it
+	 * returns no CPU and no device can use an old translation (N4). With `mode` NOTICE_TRY it
+	 * may refuse with WOULD_SLEEP before it has changed anything; otherwise it returns OK.
+	 */
+	enum result (*invalidate)(struct consumer *c, struct hva_range range,
+				  enum notice_mode mode);
+	/* A notice over the consumer's space has ended; no lock is held. Wakes who waits. May be
+	 * NULL. */
+	void (*released)(struct consumer *c);
+	/* Census (F8): does the consumer reach a frame of [first, first + count)? No lock is held.
+	 */
+	bool (*reaches)(struct consumer *c, pfn_t first, uint64_t count);
+};
+
+enum consumer_kind {
+	CONSUMER_TABLE, /* keeps many translations: a VM's stage-2, an IOMMU domain */
+	CONSUMER_CACHE, /* keeps one, and is invalidated first (N4 (2), N5) */
+};
+
+/*
+ * A registered keeper of pfns (N2). Its owner embeds it. `lock` guards open, hull, last and
+ * whatever translations the owner keeps; seq is written under the lock and read without it by
+ * token_take.
+ */
+struct consumer {
+	struct spinlock lock;
+	uint32_t open;		/* notices begun and not ended (N3) */
+	_Atomic uint64_t seq;	/* raised at each end */
+	struct hva_range hull;	/* covers the ranges of all open notices */
+	struct hva_range last;	/* the range that ended last */
+	uint64_t retries_open;	/* checks refused because a notice was open there */
+	uint64_t retries_seq;	/* checks refused because one had ended meanwhile */
+	uint64_t retries_false; /* of these, by a notice that did not touch the address */
+	const struct consumer_ops *ops;
+	enum consumer_kind kind;
+	struct notifier *notifier;
+	struct consumer *next; /* in notifier->consumers */
+};
+
+/* One for each host space. */
+struct notifier {
+	struct spinlock lock;	 /* guards what follows; a leaf lock, held for a few instructions */
+	_Atomic uint32_t active; /* N4 (1): notices begun and not ended */
+	_Atomic uint32_t walkers; /* notices that may still go through the list of consumers */
+	uint32_t turns;		  /* faults that have lost too often and wait for their turn (N8) */
+	bool slots;		  /* a change of memslots is under way */
+	struct consumer *consumers; /* changes only while walkers is 0 */
+	_Atomic uint64_t begun;	    /* notices so far */
+};
+
+struct notice {
+	struct notifier *notifier;
+	struct hva_range range;
+	enum notice_mode mode;
+};
+
+/*
+ * Registers a consumer that has no translations yet, or takes one out that has none left.
+ * BUSY: a notice is active; nothing has changed, try again.
+ */
+enum result consumer_register(struct consumer *c, struct notifier *nf,
+			      const struct consumer_ops *ops, enum consumer_kind kind);
+enum result consumer_unregister(struct consumer *c);
+
+/*
+ * Begins a notice over [range.start, range.end). OK: no consumer has a translation of the range,
+ * or can get one before notice_end, and none is left in a TLB. BUSY, WOULD_SLEEP (NOTICE_TRY,
+ * NOTICE_SLOTS only): nothing has happened. No consumer's lock and no space's lock may be held.
+ * NOTICE_WAIT spins until a fault whose turn it is has completed, so it must not be used on a CPU
+ * which has to run that fault's vCPU: code that serves a vCPU uses NOTICE_TRY.
+ */
+enum result notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,
+			 enum notice_mode mode);
+void notice_end(struct notice *n);
+
+/* Is the notice open over all of the range? For the assertion of H5. */
+static inline bool notice_covers(const struct notice *n, struct hva_range r)
+{
+	return n->range.start.v <= r.start.v && r.end.v <= n->range.end.v;
+}
+
+/* Is any notice of the space active (N5)? */
+static inline bool notice_active(struct notifier *nf)
+{
+	return atomic_load_explicit(&nf->active, memory_order_acquire) != 0;
+}
+
+/*
+ * N8: a fault that has lost NOTICE_PATIENCE lookups in a row asks for its turn. From then on
+ * NOTICE_TRY and NOTICE_SLOTS are refused, NOTICE_WAIT waits. true: no notice is active, look up
+ * now, nothing can interfere. false: wait (consumer_ops.released tells), then ask
+ * notice_turn_ready. The turn must be given back with notice_turn_done, whatever comes of the
+ * fault. So a fault takes at most NOTICE_PATIENCE lookups, one wait for the notices that were
+ * active, and then at most two more lookups (the first may itself break a shared page):
+ * NOTICE_MAX_ROUNDS.
+ */
+#define NOTICE_PATIENCE 4u
+#define NOTICE_MAX_ROUNDS (NOTICE_PATIENCE + 3u)
+bool notice_turn_take(struct notifier *nf);
+bool notice_turn_ready(struct notifier *nf);
+void notice_turn_done(struct notifier *nf);
+
+/* P5. Taken before a lookup, shown when its answer is put to use. */
+struct token {
+	const struct consumer *consumer;
+	uint64_t seq;
+};
+
+static inline struct token token_take(const struct consumer *c)
+{
+	/* acquire: a lookup after this sees the entries written before the end that raised seq. */
+	return (struct token){ c, atomic_load_explicit(&c->seq, memory_order_acquire) };
+}
+
+/*
+ * With the consumer's lock held: may a translation of `address`, looked up under the token, be
+ * established now? false: a notice covers it, or one has ended since; look up again.
+ */
+bool token_check(struct consumer *c, const struct token *t, hva_t address) REQUIRES(c->lock);
+
+#endif
