@@ -150,7 +150,7 @@ static bool narrow(const CHAR16 *wide, char name[BOOT_NAME_BYTES])
 static void read_module(EFI_FILE_PROTOCOL *directory, EFI_FILE_INFO *entry, struct bootinfo *info)
 {
 	char name[BOOT_NAME_BYTES];
-	struct efi_file file;
+	struct efi_file file = { .base = 0 };
 	const char *cause = "the module's name is too long, or not ASCII";
 
 	if (narrow(entry->FileName, name))
