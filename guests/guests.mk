@@ -13,7 +13,7 @@ GUEST_CFLAGS_64 := -target x86_64-unknown-none-elf -mno-red-zone $(GUEST_CFLAGS)
 GUEST_CFLAGS_32 := -target i386-unknown-none-elf $(GUEST_CFLAGS)
 GUEST_LDFLAGS := --fatal-warnings -z noexecstack --build-id=none -z max-page-size=4096 -nostdlib
 
-GUEST_LIB_64 := $(addprefix $(GUEST_OUT)/obj64/lib/,start64.S.o guest.c.o text.c.o)
+GUEST_LIB_64 := $(addprefix $(GUEST_OUT)/obj64/lib/,start64.S.o guest.c.o text.c.o drawing.c.o)
 GUEST_LIB_32 := $(addprefix $(GUEST_OUT)/obj32/lib/,start32.S.o text.c.o)
 GUEST_STUBS  := $(GUEST_OUT)/gen/guests/hypercall.h
 

@@ -100,6 +100,11 @@ void report_equal_at(uint64_t is, uint64_t expected, const char *name, const cha
 	report_at(is == expected, name, file, line);
 }
 
+unsigned checks_failed(void)
+{
+	return failed;
+}
+
 /* ---- The end -----------------------------------------------------------------------------------
  */
 

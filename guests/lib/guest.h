@@ -34,6 +34,9 @@ void report_equal_at(uint64_t is, uint64_t expected, const char *name, const cha
 #define report_equal(is, expected, name) \
 	report_equal_at((uint64_t)(is), (uint64_t)(expected), (name), __FILE__, __LINE__)
 
+/* Checks that failed so far. */
+unsigned checks_failed(void);
+
 /* The sums of all checks, then the end of the VM: status 0 if none failed, else (1 << 1) | 1. */
 _Noreturn void finish(void);
 

@@ -82,6 +82,17 @@ def host_properties(options):
     return "\n\t\t".join(words)
 
 
+def with_host(options, directory):
+    """The user's .dts, or one that adds to it what options say of the host."""
+    words = host_properties(options)
+    if not words:
+        return options.config
+    source = os.path.join(directory, "config.dts")
+    with open(source, "w", encoding="utf-8") as file:
+        file.write(f"/include/ {quoted(os.path.abspath(options.config))}\n/ {{ host {{ {words} }}; }};\n")
+    return source
+
+
 def compile_dts(source, target):
     """dtc's own words when it refuses the text."""
     done = subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", target, source],
