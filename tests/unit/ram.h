@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A machine's memory for the tests of frames: ram_begin lends mm/ `pages` pages from frame number
+ * `first` on, with a table of records up to `limit`; ram_end takes them back.
+ */
+#ifndef TESTS_UNIT_RAM_H
+#define TESTS_UNIT_RAM_H
+
+#include <stdlib.h>
+
+#include "mm/block.h"
+#include "tests/fake/env.h"
+
+static inline void ram_begin(uint64_t first, uint64_t pages, uint64_t limit)
+{
+	void *table = aligned_alloc(64, (block_table_bytes(limit) + 63) & ~UINT64_C(63));
+	if (table == NULL)
+		abort();
+	env_cpu(0);
+	env_ram(pfn(first), pages);
+	block_census = NULL;
+	block_init(table, limit);
+}
+
+static inline void ram_end(void)
+{
+	free(frame_table);
+	frame_table = NULL;
+	frame_limit = 0;
+}
+
+static const owner_t alice = { 100 }, bob = { 101 };
+
+#endif
