@@ -26,54 +26,71 @@ struct s2_cache {
 };
 
 struct s2 {
-	struct consumer
-		consumer; /* its lock guards the tree, the counters and hands out installs */
+	struct consumer consumer; /* its lock guards the tree and the counters */
 	struct arch_s2 arch;
+	pfn_t root;
 	struct vm *vm;
 	uint64_t leaves[S2_MAX_LEVELS]; /* present leaves by level */
-	uint64_t tables;
+	uint64_t tables;		/* table pages below the root */
 	uint64_t flushes;
 };
 
+/* OUT_OF_MEMORY, BUSY (a notice is active in the space); registers the consumer with vm->space. */
 enum result s2_create(struct s2 *s2, struct vm *vm);
-/* No vCPU runs any more; frees everything. */
-void s2_destroy(struct s2 *s2);
+/* No vCPU runs any more: removes all leaves, frees all tables. BUSY: a notice is active. */
+enum result s2_destroy(struct s2 *s2);
 
 /* Fills the cache so that one install cannot run out. OUT_OF_MEMORY. */
 enum result s2_cache_fill(struct s2_cache *cache);
 void s2_cache_empty(struct s2_cache *cache);
 
-/* What became of an install. */
-enum s2_installed { S2_NEW, S2_WIDENED, S2_SPURIOUS };
+/* What is to be installed: the answer of a follow for one page of a memslot. */
+struct s2_map {
+	gfn_t gfn;
+	struct gfn_range slot; /* the memslot: no leaf reaches beyond it */
+	hva_t hva;	       /* of the page, which the token is checked for */
+	enum access access;
+	const struct token *token;
+	const struct follow_answer *answer;
+};
+
+enum s2_outcome { S2_NEW, S2_WIDENED, S2_SPURIOUS };
+
+struct s2_installed {
+	enum s2_outcome outcome;
+	unsigned level; /* of the leaf */
+};
 
 /*
- * Puts the answer of a follow into the tree for `n`, at the largest level that the host span, the
- * slot and alignment allow (S2), if the token still holds: else RACED, and nothing has changed.
- * With a leaf there already that allows the access: S2_SPURIOUS (S9). Marks the frame young, and
- * dirty for a write (F7). Takes and leaves the consumer's lock. No flush is needed: nothing is
- * taken away.
+ * Puts a leaf into the tree, at the largest level that the host span, the memslot and alignment
+ * allow (S2, H7), if the token still holds: else RACED, and nothing has changed. A leaf that lacks
+ * only a permission is widened; one that allows the access already is left alone (S9). Marks a
+ * COUNTED frame young, and dirty by a write, before the lock is left (F7). Takes and leaves the
+ * consumer's lock. The cache must be full. Flushes only if a leaf larger than the host's span had
+ * to go.
  */
-enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct token *token,
-		       hva_t address, gfn_t n, struct gfn_range slot,
-		       const struct follow_answer *answer, enum access access,
-		       enum s2_installed *what);
+enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
+		       struct s2_installed *out);
 
 /*
- * Removes every leaf of [range.start, range.end), whole even where it sticks out (S4), and folds
- * young and dirty (S3). The consumer's lock is held; the caller flushes before it lets go. Returns
- * the number of leaves removed.
+ * Removes every leaf of the range, whole even where it sticks out (S4), and folds young and dirty
+ * (S3); then makes their translations unusable everywhere. Returns the number of leaves removed.
  */
 uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range) REQUIRES(s2->consumer.lock);
 
-/* The leaf for `n` at this moment; kind S2_NONE if there is none. Lockless, inside a grace section.
- */
+/* The leaf for `n` at this moment and its level; S2_NONE: there is none. Lockless, inside a grace
+ * section. */
 struct s2_entry s2_lookup(struct s2 *s2, gfn_t n, unsigned *level);
 
-/* Entries on the way to `n`, from the root down to the first that is not a table; returns how many.
- * Lockless. */
-unsigned s2_walk(struct s2 *s2, gfn_t n, uint64_t entries[S2_MAX_LEVELS],
-		 unsigned levels[S2_MAX_LEVELS]);
+/* One step of a walk. */
+struct s2_step {
+	unsigned level;
+	uint64_t raw;
+	struct s2_entry entry;
+};
 
-extern const struct consumer_ops s2_consumer_ops;
+/* The entries on the way to `n`, from the root to the first that is not a table; how many.
+ * Lockless, as above. */
+unsigned s2_walk(struct s2 *s2, gfn_t n, struct s2_step steps[S2_MAX_LEVELS]);
 
 #endif

@@ -26,7 +26,8 @@ struct slot {
 #define SLOT_MAX 4096u
 
 struct slot_table {
-	struct grace_item grace;
+	struct grace_item grace; /* first: table_free_item relies on it */
+	pfn_t block;
 	unsigned order; /* stands in a block of this order */
 	uint32_t count;
 	struct slot slots[]; /* sorted by gfns.start, not overlapping */
@@ -53,5 +54,8 @@ enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool rea
 			uint32_t *id);
 enum result slot_delete(struct vm *vm, uint32_t id);
 enum result slot_move(struct vm *vm, uint32_t id, gfn_t to);
+
+/* At the VM's end: no vCPU runs, no leaf is left. */
+void slot_destroy_all(struct vm *vm);
 
 #endif

@@ -176,25 +176,29 @@ void notice_end(struct notice *n)
 	notice_close(n, NULL);
 }
 
-bool notice_turn_take(struct notifier *nf)
+bool notice_turn_take(struct notifier *nf, struct notice_turn *turn)
 {
 	spin_lock(&nf->lock);
-	nf->turns++;
-	bool now = atomic_load_explicit(&nf->active, memory_order_acquire) == 0;
+	if (!turn->asked)
+		nf->turns++;
+	turn->asked = true;
+	/* acquire: what the last notice changed is seen. */
+	bool quiet = atomic_load_explicit(&nf->active, memory_order_acquire) == 0;
+	if (!turn->mine && quiet && !nf->turn_taken)
+		turn->mine = nf->turn_taken = true;
 	spin_unlock(&nf->lock);
-	return now;
+	return turn->mine;
 }
 
-bool notice_turn_ready(struct notifier *nf)
+void notice_turn_done(struct notifier *nf, struct notice_turn *turn)
 {
-	return !notice_active(nf);
-}
-
-void notice_turn_done(struct notifier *nf)
-{
+	if (!turn->asked)
+		return;
 	spin_lock(&nf->lock);
-	MM_CHECK(nf->turns != 0);
 	nf->turns--;
+	if (turn->mine)
+		nf->turn_taken = false;
+	*turn = (struct notice_turn){ false, false };
 	atomic_fetch_add_explicit(&nf->walkers, 1, memory_order_relaxed);
 	spin_unlock(&nf->lock);
 	notice_release(nf);

@@ -80,9 +80,10 @@ struct consumer {
 struct notifier {
 	struct spinlock lock;	 /* guards what follows; a leaf lock, held for a few instructions */
 	_Atomic uint32_t active; /* N4 (1): notices begun and not ended */
-	_Atomic uint32_t walkers; /* notices that may still go through the list of consumers */
-	uint32_t turns;		  /* faults that have lost too often and wait for their turn (N8) */
-	bool slots;		  /* a change of memslots is under way */
+	_Atomic uint32_t walkers;   /* notices that may still go through the list of consumers */
+	uint32_t turns;		    /* faults that have asked for their turn (N8) */
+	bool turn_taken;	    /* one of them has it */
+	bool slots;		    /* a change of memslots is under way */
 	struct consumer *consumers; /* changes only while walkers is 0 */
 	_Atomic uint64_t begun;	    /* notices so far */
 };
@@ -125,19 +126,29 @@ static inline bool notice_active(struct notifier *nf)
 }
 
 /*
- * N8: a fault that has lost NOTICE_PATIENCE lookups in a row asks for its turn. From then on
- * NOTICE_TRY and NOTICE_SLOTS are refused, NOTICE_WAIT waits. true: no notice is active, look up
- * now, nothing can interfere. false: wait (consumer_ops.released tells), then ask
- * notice_turn_ready. The turn must be given back with notice_turn_done, whatever comes of the
- * fault. So a fault takes at most NOTICE_PATIENCE lookups, one wait for the notices that were
- * active, and then at most two more lookups (the first may itself break a shared page):
- * NOTICE_MAX_ROUNDS.
+ * N8: a fault that has lost NOTICE_PATIENCE lookups in a row asks for its turn. While anybody asks
+ * or has it, NOTICE_TRY and NOTICE_SLOTS are refused and NOTICE_WAIT waits, so the active notices
+ * run out; then the askers have their turn one at a time, and nothing but themselves can raise a
+ * notice in it (NOTICE_NESTED). So a fault takes at most NOTICE_PATIENCE lookups, a wait for the
+ * notices that were active and the turns of the faults that asked with it, and two more lookups
+ * (the first may itself break a shared page): NOTICE_MAX_ROUNDS.
  */
 #define NOTICE_PATIENCE 4u
-#define NOTICE_MAX_ROUNDS (NOTICE_PATIENCE + 3u)
-bool notice_turn_take(struct notifier *nf);
-bool notice_turn_ready(struct notifier *nf);
-void notice_turn_done(struct notifier *nf);
+#define NOTICE_MAX_ROUNDS (NOTICE_PATIENCE + 2u)
+
+/* All zero: neither asked for nor held. */
+struct notice_turn {
+	bool asked, mine;
+};
+
+/*
+ * Asks, if it has not yet. true: the turn is the caller's, look up now. false: wait
+ * (consumer_ops.released tells), then call again.
+ */
+bool notice_turn_take(struct notifier *nf, struct notice_turn *turn);
+
+/* Gives it back, or asks no more; whatever came of the fault. Nothing if it was never asked for. */
+void notice_turn_done(struct notifier *nf, struct notice_turn *turn);
 
 /* P5. Taken before a lookup, shown when its answer is put to use. */
 struct token {

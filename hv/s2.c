@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stage-2 walker. It knows trees, the architecture knows entries: levels, shifts and bits come
+ * from arch_s2_geometry, every entry is made, read and written by arch_s2_*. The consumer's lock is
+ * held by whoever writes; readers without it are in a grace section, and so are removers until
+ * they have flushed, so that no table page is handed out again before no walker can be in it (S6).
+ */
+#include "hv/s2.h"
+
+#include <stddef.h>
+
+#include "hv/explain.h"
+#include "hv/sched.h"
+#include "hv/shootdown.h"
+#include "hv/trace.h"
+#include "hv/vm.h"
+#include "mm/block.h"
+#include "mm/frame.h"
+#include "mm/grace.h"
+
+static unsigned top_level(void)
+{
+	return arch_s2_geometry->levels - 1;
+}
+
+/* Pages that one entry of the level covers. */
+static uint64_t level_pages(unsigned level)
+{
+	return UINT64_C(1) << arch_s2_geometry->shift[level];
+}
+
+static unsigned entry_index(unsigned level, gfn_t n)
+{
+	const struct s2_geometry *g = arch_s2_geometry;
+	return (unsigned)((n.v >> g->shift[level]) & ((UINT64_C(1) << g->bits[level]) - 1));
+}
+
+static unsigned table_entries(unsigned level)
+{
+	return 1u << arch_s2_geometry->bits[level];
+}
+
+static uint64_t entry_load(const uint64_t *at)
+{
+	/* acquire: a table is seen filled once it is seen. */
+	return atomic_load_explicit((const _Atomic uint64_t *)at, memory_order_acquire);
+}
+
+static uint64_t *root_of(const struct s2 *s2)
+{
+	return mm_linear(s2->root);
+}
+
+/* ---- Table pages --------------------------------------------------------------------------------
+ */
+
+enum result s2_cache_fill(struct s2_cache *cache)
+{
+	while (cache->count < top_level()) {
+		pfn_t page;
+		enum result r = block_alloc(FRAME_TABLE, 0, OWNER_HYPERVISOR, &page);
+		if (r != OK)
+			return r;
+		arch_page_clear(mm_linear(page));
+		cache->pages[cache->count++] = page;
+	}
+	return OK;
+}
+
+void s2_cache_empty(struct s2_cache *cache)
+{
+	while (cache->count > 0) {
+		enum result r = block_free(cache->pages[--cache->count], 0, OWNER_HYPERVISOR);
+		MM_CHECK(r == OK);
+	}
+}
+
+static uint64_t *table_add(struct s2 *s2, struct s2_cache *cache, uint64_t *at, unsigned level)
+{
+	MM_ASSERT(cache->count > 0);
+	pfn_t page = cache->pages[--cache->count];
+	arch_s2_set(at, level, arch_s2_table(page));
+	s2->tables++;
+	return mm_linear(page);
+}
+
+/* ---- Removing
+ * ------------------------------------------------------------------------------------ */
+
+/*
+ * S3, F7: what the processor noted in a leaf goes into the frame's record, while the frame is
+ * certainly alive: its host entry still holds a reference, since the notice that removes the leaf
+ * comes before.
+ */
+static void leaf_fold(struct s2_entry leaf)
+{
+	if (!(leaf.attrs & S2_COUNTED))
+		return;
+	MM_ASSERT(frame_class(leaf.pfn) == FRAME_COUNTED);
+	uint32_t marks = (leaf.attrs & S2_YOUNG ? FRAME_YOUNG : 0) |
+			 (leaf.attrs & S2_DIRTY ? FRAME_DIRTY : 0);
+	if (marks != 0)
+		frame_mark(frame_head(frame_of(leaf.pfn)), marks);
+}
+
+static void leaf_remove(struct s2 *s2, uint64_t *at, unsigned level)
+{
+	uint64_t old = arch_s2_swap(at, level, 0);
+	leaf_fold(arch_s2_decode(level, old));
+	s2->leaves[level]--;
+}
+
+/*
+ * Removes the leaves of [first, end) in one table whose first entry is for `base`; tables wholly
+ * inside go too. Widens `removed` to what was taken away.
+ */
+static uint64_t table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t base,
+			     struct gfn_range range, struct gfn_range *removed)
+{
+	uint64_t size = level_pages(level), count = 0;
+	uint64_t i = range.start.v > base.v ? (range.start.v - base.v) / size : 0;
+
+	for (; i < table_entries(level) && base.v + i * size < range.end.v; i++) {
+		uint64_t raw = entry_load(&table[i]);
+		if (raw == 0)
+			continue;
+		gfn_t start = gfn(base.v + i * size), end = gfn(start.v + size);
+		struct s2_entry e = arch_s2_decode(level, raw);
+		if (e.kind == S2_LEAF) {
+			leaf_remove(s2, &table[i], level);
+			count++;
+			if (start.v < removed->start.v)
+				removed->start = start;
+			if (end.v > removed->end.v)
+				removed->end = end;
+		} else if (e.kind == S2_TABLE) {
+			count += table_remove(s2, mm_linear(e.pfn), level - 1, start, range,
+					      removed);
+			if (start.v >= range.start.v && end.v <= range.end.v) {
+				(void)arch_s2_swap(&table[i], level, 0);
+				s2->tables--;
+				grace_free_table(e.pfn, OWNER_HYPERVISOR);
+			}
+		}
+	}
+	return count;
+}
+
+uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
+{
+	struct gfn_range removed = range;
+
+	grace_enter(); /* until the flush is over no table page given back above is freed (S6) */
+	uint64_t count = table_remove(s2, root_of(s2), top_level(), gfn(0), range, &removed);
+	mm_step("s2_removed", s2);
+	if (count != 0)
+		shootdown(s2, removed);
+	grace_leave();
+	return count;
+}
+
+/* ---- Installing
+ * ------------------------------------------------------------------------------------ */
+
+/* S2, H7: the largest level whose leaf stays inside the host's span, the memslot, and in step with
+ * the pfn. */
+static unsigned level_choose(const struct s2_map *map)
+{
+	const struct s2_geometry *g = arch_s2_geometry;
+
+	for (unsigned l = top_level(); l > 0; l--) {
+		uint64_t within = level_pages(l) - 1, first = map->gfn.v & ~within;
+		if (!(g->leaf_levels & 1u << l) || g->shift[l] > map->answer->order)
+			continue;
+		if (((map->gfn.v ^ map->answer->pfn.v) & within) == 0 &&
+		    first >= map->slot.start.v && first + within < map->slot.end.v)
+			return l;
+	}
+	return 0;
+}
+
+static uint32_t leaf_attrs(const struct s2_map *map)
+{
+	const struct follow_answer *a = map->answer;
+
+	return S2_YOUNG | (a->writable ? S2_WRITE : 0) | (a->executable ? S2_EXEC : 0) |
+	       (map->access == ACCESS_WRITE ? S2_DIRTY : 0) |
+	       (a->class == FRAME_COUNTED ? S2_COUNTED : 0) | S2_TYPE(a->type);
+}
+
+/* Can the guest go on with this leaf? Not, where software notes the use (S10), before it is noted.
+ */
+static bool leaf_allows(uint32_t attrs, enum access access)
+{
+	if (!arch_s2_geometry->hw_young && !(attrs & S2_YOUNG))
+		return false;
+	if (access == ACCESS_WRITE)
+		return (attrs & S2_WRITE) != 0;
+	return access == ACCESS_READ || (attrs & S2_EXEC) != 0;
+}
+
+/* The entry for `map` at `level`, or the leaf or the missing table above it. */
+static uint64_t *entry_find(struct s2 *s2, gfn_t n, unsigned level, unsigned *at_level)
+{
+	uint64_t *table = root_of(s2);
+
+	for (unsigned l = top_level();; l--) {
+		uint64_t *at = &table[entry_index(l, n)];
+		*at_level = l;
+		if (l == level)
+			return at;
+		struct s2_entry e = arch_s2_decode(l, entry_load(at));
+		if (e.kind != S2_TABLE)
+			return at;
+		table = mm_linear(e.pfn);
+	}
+}
+
+static void leaf_new(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map, uint64_t *at,
+		     unsigned at_level, unsigned level)
+{
+	while (at_level > level) {
+		uint64_t *table = table_add(s2, cache, at, at_level);
+		at_level--;
+		at = &table[entry_index(at_level, map->gfn)];
+	}
+	pfn_t first = pfn(map->answer->pfn.v & ~(level_pages(level) - 1));
+	arch_s2_set(at, level, arch_s2_leaf(level, first, leaf_attrs(map)));
+	s2->leaves[level]++;
+}
+
+/*
+ * A leaf is there and does not allow the access. Of the same span or a smaller one it is widened in
+ * place; a larger one than the host's span must not be (M15: the host allowed this page only), so
+ * it goes.
+ */
+static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
+					  const struct s2_map *map, uint64_t *at, unsigned at_level,
+					  struct s2_entry old) REQUIRES(s2->consumer.lock)
+{
+	pfn_t first = pfn(map->answer->pfn.v & ~(level_pages(at_level) - 1));
+	bool same = first.v == old.pfn.v;
+
+	if (same && arch_s2_geometry->shift[at_level] <= map->answer->order) {
+		uint32_t attrs = leaf_attrs(map) | (old.attrs & (S2_YOUNG | S2_DIRTY | S2_EXEC));
+		arch_s2_set(at, at_level, arch_s2_leaf(at_level, first, attrs));
+		return S2_WIDENED;
+	}
+	/* H5: another pfn without a notice would be somebody's error. */
+	MM_ASSERT(pfn(old.pfn.v + (map->gfn.v & (level_pages(at_level) - 1))).v ==
+		  map->answer->pfn.v);
+	gfn_t start = gfn(map->gfn.v & ~(level_pages(at_level) - 1));
+	leaf_remove(s2, at, at_level);
+	shootdown(s2, (struct gfn_range){ start, gfn(start.v + level_pages(at_level)) });
+	leaf_new(s2, cache, map, at, at_level, level_choose(map));
+	return S2_NEW;
+}
+
+static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
+			   struct s2_installed *out) REQUIRES(s2->consumer.lock)
+{
+	unsigned level = level_choose(map), at_level;
+	uint64_t *at = entry_find(s2, map->gfn, level, &at_level);
+	struct s2_entry e = arch_s2_decode(at_level, entry_load(at));
+
+	/* Smaller leaves stand where a large one would fit: join them. */
+	while (e.kind == S2_TABLE) {
+		at = entry_find(s2, map->gfn, --level, &at_level);
+		e = arch_s2_decode(at_level, entry_load(at));
+	}
+	if (e.kind == S2_NONE) {
+		leaf_new(s2, cache, map, at, at_level, level);
+		*out = (struct s2_installed){ S2_NEW, level };
+	} else if (leaf_allows(e.attrs, map->access)) {
+		*out = (struct s2_installed){ S2_SPURIOUS, at_level };
+	} else {
+		enum s2_outcome what = leaf_change_locked(s2, cache, map, at, at_level, e);
+		*out = (struct s2_installed){ what, what == S2_NEW ? level : at_level };
+	}
+	/* F7: the lock that is held keeps out the notice that would free the frame. */
+	if (map->answer->class == FRAME_COUNTED)
+		frame_mark(frame_head(frame_of(map->answer->pfn)),
+			   FRAME_YOUNG | (map->access == ACCESS_WRITE ? FRAME_DIRTY : 0));
+}
+
+enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
+		       struct s2_installed *out)
+{
+	mm_step("s2_install", s2);
+	spin_lock(&s2->consumer.lock);
+	bool holds = token_check(&s2->consumer, map->token, map->hva);
+	if (holds)
+		install_locked(s2, cache, map, out);
+	spin_unlock(&s2->consumer.lock);
+	return holds ? OK : RACED;
+}
+
+/* ---- Looking
+ * ---------------------------------------------------------------------------------------- */
+
+unsigned s2_walk(struct s2 *s2, gfn_t n, struct s2_step steps[S2_MAX_LEVELS])
+{
+	const uint64_t *table = root_of(s2);
+	unsigned count = 0;
+
+	for (unsigned l = top_level();; l--) {
+		uint64_t raw = entry_load(&table[entry_index(l, n)]);
+		struct s2_entry e = arch_s2_decode(l, raw);
+		steps[count++] = (struct s2_step){ l, raw, e };
+		if (e.kind != S2_TABLE)
+			return count;
+		table = mm_linear(e.pfn);
+	}
+}
+
+struct s2_entry s2_lookup(struct s2 *s2, gfn_t n, unsigned *level)
+{
+	struct s2_step steps[S2_MAX_LEVELS];
+	unsigned count = s2_walk(s2, n, steps);
+
+	*level = steps[count - 1].level;
+	return steps[count - 1].entry;
+}
+
+/* ---- The consumer of notices
+ * ---------------------------------------------------------------------------- */
+
+static struct s2 *s2_of(struct consumer *c)
+{
+	return (struct s2 *)((char *)c - offsetof(struct s2, consumer));
+}
+
+/* The gfns at which `slot` shows the host range; empty if it does not. */
+static struct gfn_range slot_gfns(const struct slot *slot, struct hva_range range)
+{
+	uint64_t pages = slot->gfns.end.v - slot->gfns.start.v;
+	struct hva_range shown = hva_range(slot->hva, pages << PAGE_SHIFT);
+
+	if (!hva_range_overlaps(shown, range))
+		return (struct gfn_range){ gfn(0), gfn(0) };
+	uint64_t start = range.start.v > shown.start.v ? range.start.v : shown.start.v;
+	uint64_t end = range.end.v < shown.end.v ? range.end.v : shown.end.v;
+	return (struct gfn_range){
+		gfn(slot->gfns.start.v + ((start - shown.start.v) >> PAGE_SHIFT)),
+		gfn(slot->gfns.start.v + ((end - shown.start.v + PAGE_MASK) >> PAGE_SHIFT)),
+	};
+}
+
+/* N4 (3): every place where a memslot shows the range. The table of memslots cannot change (N4
+ * (1)). */
+static enum result s2_invalidate(struct consumer *c, struct hva_range range, enum notice_mode mode)
+	NO_LOCK_ANALYSIS /* the caller holds c->lock, which is s2->consumer.lock under another name
+			  */
+{
+	struct s2 *s2 = s2_of(c);
+	uint64_t removed = 0;
+
+	(void)mode;
+	grace_enter();
+	const struct slot_table *t = atomic_load_explicit(&s2->vm->slots, memory_order_acquire);
+	for (uint32_t i = 0; t != NULL && i < t->count; i++) {
+		struct gfn_range gfns = slot_gfns(&t->slots[i], range);
+		if (gfns.start.v < gfns.end.v)
+			removed += s2_remove_locked(s2, gfns);
+	}
+	grace_leave();
+	trace(TRACE_NOTICE, s2->vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
+	      0, OK);
+	explain_notice(s2->vm, range, removed);
+	return OK;
+}
+
+static void s2_released(struct consumer *c)
+{
+	sched_wake_vm(s2_of(c)->vm);
+}
+
+static bool table_reaches(const uint64_t *table, unsigned level, pfn_t first, uint64_t count)
+{
+	for (unsigned i = 0; i < table_entries(level); i++) {
+		struct s2_entry e = arch_s2_decode(level, entry_load(&table[i]));
+		if (e.kind == S2_TABLE && table_reaches(mm_linear(e.pfn), level - 1, first, count))
+			return true;
+		if (e.kind == S2_LEAF && e.pfn.v < first.v + count &&
+		    first.v < e.pfn.v + level_pages(level))
+			return true;
+	}
+	return false;
+}
+
+static bool s2_reaches(struct consumer *c, pfn_t first, uint64_t count)
+{
+	grace_enter();
+	bool found = table_reaches(root_of(s2_of(c)), top_level(), first, count);
+	grace_leave();
+	return found;
+}
+
+static const struct consumer_ops s2_consumer_ops = {
+	.name = "stage-2",
+	.invalidate = s2_invalidate,
+	.released = s2_released,
+	.reaches = s2_reaches,
+};
+
+enum result s2_create(struct s2 *s2, struct vm *vm)
+{
+	unsigned order = arch_s2_geometry->root_order;
+	enum result r = block_alloc(FRAME_TABLE, order, OWNER_HYPERVISOR, &s2->root);
+	if (r != OK)
+		return r;
+	for (unsigned i = 0; i < 1u << order; i++)
+		arch_page_clear(mm_linear(pfn(s2->root.v + i)));
+	s2->vm = vm;
+	r = arch_s2_create(&s2->arch, pfn_to_hpa(s2->root));
+	if (r == OK) {
+		r = consumer_register(&s2->consumer, &vm->space.notifier, &s2_consumer_ops,
+				      CONSUMER_TABLE);
+		if (r != OK)
+			arch_s2_destroy(&s2->arch);
+	}
+	if (r != OK) {
+		enum result freed = block_free(s2->root, order, OWNER_HYPERVISOR);
+		MM_CHECK(freed == OK);
+	}
+	return r;
+}
+
+enum result s2_destroy(struct s2 *s2)
+{
+	const struct s2_geometry *g = arch_s2_geometry;
+	uint64_t pages = UINT64_C(1) << (g->shift[g->levels - 1] + g->bits[g->levels - 1]);
+
+	spin_lock(&s2->consumer.lock);
+	(void)s2_remove_locked(s2, (struct gfn_range){ gfn(0), gfn(pages) });
+	spin_unlock(&s2->consumer.lock);
+	enum result r = consumer_unregister(&s2->consumer);
+	if (r != OK)
+		return r;
+	arch_s2_destroy(&s2->arch);
+	r = block_free(s2->root, g->root_order, OWNER_HYPERVISOR);
+	MM_CHECK(r == OK);
+	return OK;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memslots: a new table is made beside the old one, and takes its place inside a notice (N6). */
+#include "hv/slot.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "arch/arch.h"
+#include "hv/trace.h"
+#include "hv/vm.h"
+#include "mm/block.h"
+
+_Static_assert(VM_MAX_VCPUS <= 32, "shootdown keeps a bit for each vCPU");
+
+static struct slot_table *slots_of(const struct vm *vm)
+{
+	/* acquire: the table is seen filled once it is seen. */
+	return atomic_load_explicit(&vm->slots, memory_order_acquire);
+}
+
+/* Index of the first slot that ends after `n`. */
+static uint32_t slot_after(const struct slot_table *t, gfn_t n)
+{
+	uint32_t low = 0, high = t->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (t->slots[middle].gfns.end.v <= n.v)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct slot *slot_find(const struct vm *vm, gfn_t n)
+{
+	const struct slot_table *t = slots_of(vm);
+
+	if (t == NULL)
+		return NULL;
+	uint32_t i = slot_after(t, n);
+	return i < t->count && t->slots[i].gfns.start.v <= n.v ? &t->slots[i] : NULL;
+}
+
+/* ---- Tables --------------------------------------------------------------------------------- */
+
+/* A table with room for `count` slots that begins as a copy of `old`. */
+static struct slot_table *table_new(const struct slot_table *old, uint32_t count)
+{
+	uint64_t bytes = sizeof(*old) + (uint64_t)count * sizeof(struct slot);
+	unsigned order = 0;
+	pfn_t block;
+
+	while (PAGE_SIZE << order < bytes)
+		order++;
+	if (block_alloc(FRAME_TABLE, order, OWNER_HYPERVISOR, &block) != OK)
+		return NULL;
+	struct slot_table *t = mm_linear(block);
+	memset(t, 0, sizeof(*t));
+	t->order = order;
+	t->block = block;
+	if (old != NULL) {
+		t->count = old->count;
+		memcpy(t->slots, old->slots, old->count * sizeof(struct slot));
+	}
+	return t;
+}
+
+static void table_free(struct slot_table *t)
+{
+	enum result r = block_free(t->block, t->order, OWNER_HYPERVISOR);
+	MM_CHECK(r == OK);
+}
+
+static void table_free_item(struct grace_item *item)
+{
+	table_free((struct slot_table *)item); /* grace is the first member */
+}
+
+static void table_remove(struct slot_table *t, uint32_t i)
+{
+	t->count--;
+	memmove(&t->slots[i], &t->slots[i + 1], (t->count - i) * sizeof(struct slot));
+}
+
+static enum result table_insert(struct slot_table *t, const struct slot *new)
+{
+	uint32_t i = slot_after(t, new->gfns.start);
+
+	if (i < t->count && t->slots[i].gfns.start.v < new->gfns.end.v)
+		return OVERLAPS;
+	memmove(&t->slots[i + 1], &t->slots[i], (t->count - i) * sizeof(struct slot));
+	t->slots[i] = *new;
+	t->count++;
+	return OK;
+}
+
+/*
+ * The new table takes the old one's place inside a notice over the slot's host range: leaves that
+ * the old table explains are gone before it goes, and a fault that has read it cannot install any
+ * more.
+ */
+static enum result table_replace(struct vm *vm, struct slot_table *new, const struct slot *touched)
+{
+	struct slot_table *old = slots_of(vm);
+	uint64_t bytes = (touched->gfns.end.v - touched->gfns.start.v) << PAGE_SHIFT;
+	struct notice n;
+
+	enum result r =
+		notice_begin(&n, &vm->space.notifier, hva_range(touched->hva, bytes), NOTICE_SLOTS);
+	if (r != OK) {
+		table_free(new);
+		return r;
+	}
+	atomic_store_explicit(&vm->slots, new, memory_order_release);
+	notice_end(&n);
+	if (old != NULL)
+		grace_free(&old->grace, table_free_item);
+	trace(TRACE_SLOT, vm->id, touched->gfns.start, pfn(touched->id), FRAME_FREE, 0, OK);
+	return OK;
+}
+
+/* ---- Changes; the VM's slot lock is held ------------------------------------------------------
+ */
+
+static enum result slot_check(const struct slot *s)
+{
+	const struct s2_geometry *g = arch_s2_geometry;
+	unsigned root = g->levels - 1;
+	uint64_t limit = UINT64_C(1) << (g->shift[root] + g->bits[root]);
+
+	if (s->gfns.start.v >= s->gfns.end.v || s->gfns.end.v > limit)
+		return BAD_ARGUMENT;
+	uint64_t hva_room = (UINT64_C(1) << SPACE_BITS) - s->hva.v;
+	if (s->hva.v & PAGE_MASK)
+		return BAD_ALIGNMENT;
+	if (s->hva.v >= UINT64_C(1) << SPACE_BITS ||
+	    (s->gfns.end.v - s->gfns.start.v) > hva_room >> PAGE_SHIFT)
+		return BAD_ARGUMENT;
+	return OK;
+}
+
+static enum result create_locked(struct vm *vm, const struct slot *new)
+{
+	struct slot_table *old = slots_of(vm);
+
+	if (old != NULL && old->count >= SLOT_MAX)
+		return OUT_OF_MEMORY;
+	struct slot_table *t = table_new(old, (old != NULL ? old->count : 0) + 1);
+	if (t == NULL)
+		return OUT_OF_MEMORY;
+	enum result r = table_insert(t, new);
+	if (r != OK) {
+		table_free(t);
+		return r;
+	}
+	return table_replace(vm, t, new);
+}
+
+static const struct slot *slot_by_id(const struct slot_table *t, uint32_t id)
+{
+	for (uint32_t i = 0; t != NULL && i < t->count; i++) {
+		if (t->slots[i].id == id)
+			return &t->slots[i];
+	}
+	return NULL;
+}
+
+/* Deletes the slot, or moves it to `to` if that is given. */
+static enum result delete_locked(struct vm *vm, uint32_t id, const gfn_t *to)
+{
+	struct slot_table *old = slots_of(vm);
+	const struct slot *found = slot_by_id(old, id);
+
+	if (found == NULL)
+		return NOT_FOUND;
+	struct slot slot = *found, moved = *found;
+	struct slot_table *t = table_new(old, old->count);
+	if (t == NULL)
+		return OUT_OF_MEMORY;
+	table_remove(t, (uint32_t)(found - old->slots));
+	enum result r = OK;
+	if (to != NULL) {
+		uint64_t pages = slot.gfns.end.v - slot.gfns.start.v;
+		moved.gfns = (struct gfn_range){ *to, gfn(to->v + pages) };
+		r = to->v + pages < to->v ? BAD_ARGUMENT : slot_check(&moved);
+		if (r == OK)
+			r = table_insert(t, &moved);
+	}
+	if (r != OK) {
+		table_free(t);
+		return r;
+	}
+	return table_replace(vm, t, &slot);
+}
+
+enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool readonly, uint32_t *id)
+{
+	struct slot new = { .gfns = gfns, .hva = at, .readonly = readonly };
+	enum result r = slot_check(&new);
+	if (r != OK)
+		return r;
+	spin_lock(&vm->slot_lock);
+	new.id = vm->next_slot_id;
+	r = create_locked(vm, &new);
+	if (r == OK) {
+		vm->next_slot_id++;
+		*id = new.id;
+	}
+	spin_unlock(&vm->slot_lock);
+	return r;
+}
+
+enum result slot_delete(struct vm *vm, uint32_t id)
+{
+	spin_lock(&vm->slot_lock);
+	enum result r = delete_locked(vm, id, NULL);
+	spin_unlock(&vm->slot_lock);
+	return r;
+}
+
+enum result slot_move(struct vm *vm, uint32_t id, gfn_t to)
+{
+	spin_lock(&vm->slot_lock);
+	enum result r = delete_locked(vm, id, &to);
+	spin_unlock(&vm->slot_lock);
+	return r;
+}
+
+void slot_destroy_all(struct vm *vm)
+{
+	struct slot_table *t = slots_of(vm);
+
+	atomic_store_explicit(&vm->slots, NULL, memory_order_release);
+	if (t != NULL)
+		grace_free(&t->grace, table_free_item);
+}
