@@ -11,6 +11,7 @@
 
 #include "mm/block.h"
 #include "mm/grace.h"
+#include "mm/host_fault.h"
 #include "mm/host_table.h"
 
 #define REGION_LIMIT 65536u
