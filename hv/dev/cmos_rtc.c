@@ -211,16 +211,17 @@ void cmos_tick(struct cmos *c, uint64_t now_ns)
 	uint64_t second = now_ns / NS_PER_SECOND, period = period_ns(c);
 	uint8_t flags = c->ram[REG_C];
 
-	if (period && now_ns / period != c->seen_period) {
+	if (period && now_ns / period > c->seen_period) {
 		c->seen_period = now_ns / period;
 		flags |= B_PERIODIC;
 	}
-	if (second != c->seen_second && !stopped(c)) {
+	if (second > c->seen_second && !stopped(c)) {
 		flags |= B_UPDATE;
 		if (alarm_since(c, c->seen_second, second))
 			flags |= B_ALARM;
 	}
-	c->seen_second = second;
+	if (second > c->seen_second)
+		c->seen_second = second;
 	if (flags & c->ram[REG_B] & (B_PERIODIC | B_ALARM | B_UPDATE))
 		flags |= C_IRQ;
 	c->ram[REG_C] = flags;

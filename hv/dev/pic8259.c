@@ -110,11 +110,9 @@ unsigned pic_ack(struct pic *p)
 	return vector;
 }
 
-bool pic_unmasked(const struct pic *p, unsigned irq)
+bool pic_requested(const struct pic *p, unsigned irq)
 {
-	if (irq < 8)
-		return !(p->master.imr & (1u << irq));
-	return !(p->slave.imr & (1u << (irq - 8))) && !(p->master.imr & (1u << CASCADE));
+	return irq < 8 ? p->master.irr & (1u << irq) : p->slave.irr & (1u << (irq - 8));
 }
 
 static uint8_t poll_read(struct pic_chip *c)

@@ -47,8 +47,8 @@ void pic_set_line(struct pic *p, unsigned irq, bool high);
  */
 unsigned pic_ack(struct pic *p);
 
-/* Would a rising edge on `irq` reach the processor some time, that is: is it masked nowhere? */
-bool pic_unmasked(const struct pic *p, unsigned irq);
+/* Is the request of `irq` waiting to be acknowledged (masked or not)? */
+bool pic_requested(const struct pic *p, unsigned irq);
 
 /* Ports 0x20 + offset (0, 1) of the master, 0xa0 + offset of the slave. */
 uint8_t pic_read(struct pic *p, bool slave, unsigned offset);

@@ -364,36 +364,36 @@ static uint64_t take_edges(struct pit_channel *c, uint64_t tick)
 	return 1;
 }
 
-bool pit_tick(struct pit *p, bool wanted, bool free, uint64_t now_ns)
+bool pit_tick(struct pit *p, bool free, uint64_t now_ns)
 {
 	struct pit_channel *c = &p->channel[0];
 	uint64_t tick = ticks_of(now_ns), edges = take_edges(c, tick);
+	bool give = false;
 
-	if (!wanted) {
-		p->owed = 0;
-		return edges != 0 && free;
-	}
-	if (edges && free && !p->owed)
-		edges--; /* on time: this one is given now, whatever came before it is owed */
-	else if (free && p->owed && tick >= p->next_owed)
+	if (free && edges && !p->owed) {
+		edges--; /* the newest is on time; what came before it is owed */
+		give = true;
+	} else if (free && p->owed && tick >= p->next_owed) {
 		p->owed--;
-	else
-		free = false;
+		give = true;
+	}
 	if (edges > PIT_BACKLOG - p->owed) {
 		p->dropped += edges - (PIT_BACKLOG - p->owed);
 		edges = PIT_BACKLOG - p->owed;
 	}
 	p->owed += (unsigned)edges;
-	if (free)
+	if (give)
 		p->next_owed = tick + (c->count >> 1);
-	return free;
+	return give;
 }
 
 uint64_t pit_next_event(const struct pit *p, bool free)
 {
 	uint64_t next = next_edge(&p->channel[0]);
 
-	if (free && p->owed && p->next_owed < next)
+	if (!free)
+		return UINT64_MAX;
+	if (p->owed)
 		next = p->next_owed;
 	return next == ONE_SHOT_GONE ? UINT64_MAX : ns_of(next);
 }

@@ -11,8 +11,8 @@
  * just before the next one, so that a slow guest finds its request. And edges for which the guest
  * was not there are owed: up to PIT_BACKLOG of them are delivered later, half a period apart, and
  * what is above that is dropped and counted. A guest that keeps time by counting interrupts so
- * loses nothing to short absences and meets no storm after long ones. Edges that find IRQ 0 masked
- * are not owed.
+ * loses nothing to short absences and meets no storm after long ones. Writing a control word
+ * forgets the debt.
  *
  * Not modelled: a new count written during a period of mode 3 starts with the next period, not with
  * the next half; channel 1 (memory refresh) counts, but nothing hangs on it.
@@ -72,12 +72,15 @@ void pit_control_write(struct pit *p, uint8_t value, uint64_t now_ns);
 bool pit_output(const struct pit *p, unsigned channel, uint64_t now_ns);
 
 /*
- * Brings channel 0 up to date. True: give IRQ 0 one rising edge now. `wanted`: IRQ 0 is not masked.
- * `free`: the last edge has been acknowledged (while it has not, no further one is given).
+ * Brings channel 0 up to date. True: give IRQ 0 one rising edge now. `free`: the last edge has been
+ * acknowledged; while it has not, no further one is given.
  */
-bool pit_tick(struct pit *p, bool wanted, bool free, uint64_t now_ns);
+bool pit_tick(struct pit *p, bool free, uint64_t now_ns);
 
-/* When pit_tick has next something to do, in nanoseconds; UINT64_MAX: never. `free` as above. */
+/*
+ * When pit_tick has next an edge to give, in nanoseconds; UINT64_MAX: never, as long as `free` (as
+ * above) and the channel stay as they are. A masked or ignored interrupt so costs the host nothing.
+ */
 uint64_t pit_next_event(const struct pit *p, bool free);
 
 #endif

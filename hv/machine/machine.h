@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest's board: its interrupt controller, timers, serial line, and the way its kernel image is
+ * brought into memory and started. One implementation an architecture (hv/machine/pc.c, ...), made
+ * of the device models of hv/dev; the linker picks it. Everything else in hv/ knows boards by
+ * these functions only.
+ *
+ * Locks: every function but machine_load takes the machine's own lock, a leaf lock, for itself, and
+ * calls its host (struct machine_host) only after dropping it. Times are nanoseconds of
+ * arch_time_ns.
+ */
+#ifndef HV_MACHINE_MACHINE_H
+#define HV_MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+#include "mm/addr.h"
+#include "mm/result.h"
+
+struct vm;
+struct machine;
+
+/* What a board asks of the VM it belongs to. Called without the machine's lock. */
+struct machine_host {
+	struct vm *vm;
+	/*
+	 * An interrupt became pending for a vCPU other than the one whose access or tick this is:
+	 * make the vCPUs look (kick, or wake). The caller itself looks again in any case: whoever
+	 * called a function of the machine reads machine_irq_pending and machine_next_event before
+	 * it enters the guest or sleeps.
+	 */
+	void (*notify)(struct vm *vm);
+	/* A character of the guest's serial line. */
+	void (*console_put)(struct vm *vm, char c);
+	/* The guest ended its machine. */
+	void (*power_off)(struct vm *vm);
+	void (*reset)(struct vm *vm);
+	void (*debug_exit)(struct vm *vm, uint32_t value); /* out 0xf4, value */
+	/* Guest memory, for image loaders: any length, crossing pages; or why not. */
+	enum result (*write)(struct vm *vm, gpa_t to, const void *from, uint64_t bytes);
+	uint64_t (*wall_seconds)(
+		struct vm *vm); /* since 1970, for the CMOS clock; asked in machine_init */
+};
+
+/* Bytes of state; hv allocates them zeroed. */
+size_t machine_size(void);
+void machine_init(struct machine *m, const struct machine_host *host, unsigned vcpus);
+
+/* The ranges of guest physical memory that are RAM for a guest of `memory_bytes`: where its
+ * memslots go. */
+#define MACHINE_RAM_RANGES 2u
+struct machine_ram {
+	gpa_t start;
+	uint64_t bytes; /* whole pages */
+};
+unsigned machine_ram(uint64_t memory_bytes, struct machine_ram out[MACHINE_RAM_RANGES]);
+
+/* Serves a device access; false: nothing answers there (a read has been given the bus's floating
+ * value). */
+bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io);
+
+/* Is an interrupt asserted for vCPU `vcpu`? Cheap: asked before every entry, without the lock. */
+bool machine_irq_pending(const struct machine *m, unsigned vcpu);
+/* Acknowledges it: its vector or number. A spurious one is possible. */
+unsigned machine_irq_ack(struct machine *m, unsigned vcpu);
+
+/* When the board next wants machine_tick, UINT64_MAX: never. Without the lock. */
+uint64_t machine_next_event(const struct machine *m);
+/* Lets the board's timers catch up with now_ns; early and repeated calls do no harm. */
+void machine_tick(struct machine *m, uint64_t now_ns);
+
+/* A character for the guest's serial line; false: its buffer is full, give it again later. */
+bool machine_console_input(struct machine *m, char c);
+
+struct vm_file {
+	const char *name;
+	const void *data; /* NULL: not given */
+	uint64_t bytes;
+};
+
+enum image_format {
+	IMAGE_AUTO,
+	IMAGE_LINUX64,
+	IMAGE_LINUX32,
+	IMAGE_PVH,
+	IMAGE_MULTIBOOT,
+	IMAGE_FLAT
+};
+
+struct vm_image {
+	struct vm_file kernel, initrd;
+	const struct vm_file *modules; /* Multiboot, PVH: after the initrd */
+	unsigned module_count;
+	const char *cmdline;
+	enum image_format format;
+	uint64_t memory_bytes; /* RAM in all; machine_ram says where it lies */
+	unsigned vcpus;
+};
+
+/*
+ * Checks the image wholly, then writes it into guest memory and fills `start` for vCPU 0. The
+ * guest's memory must still be all zeros: an image's zero-filled parts are not written.
+ * BAD_ARGUMENT with the cause in words in `why` when the image is damaged, too large, or of a
+ * format that the board does not know; nothing of the guest has run then. Another result is the
+ * host's refusal to write guest memory, in words too.
+ */
+enum result machine_load(struct machine *m, const struct vm_image *image, struct vcpu_start *start,
+			 char *why, size_t why_bytes);
+
+#endif
