@@ -5,8 +5,8 @@
  * all integers in the processor's byte order. The hypervisor checks every field before it
  * believes it (arch_init, hv_main).
  *
- * State at the hand-over is the architecture's (arch/<name>/entry.S says it): one CPU, interrupts
- * off, the hypervisor's image mapped at its link address, RAM reachable.
+ * State at the hand-over is the architecture's (boot/handover_<name>.h says it): one CPU,
+ * interrupts off, the hypervisor's image mapped at its link address, RAM reachable.
  */
 #ifndef BOOT_BOOTINFO_H
 #define BOOT_BOOTINFO_H

@@ -39,7 +39,7 @@ static uint64_t load_hypervisor(EFI_FILE_PROTOCOL *root, struct elf_image *image
 	if (cause != NULL)
 		efi_stop(ELF_NAME, cause);
 	base = efi_aligned_pages((image->link_end - image->link_base) / BOOT_PAGE, ELF_BASE_ALIGN,
-				 "the hypervisor's image");
+				 efi_arch_image_end, "the hypervisor's image");
 	elf_load(data, image, (void *)(uintptr_t)base);
 	efi_free_pages(file.base, file.size / BOOT_PAGE + 1);
 	return base;

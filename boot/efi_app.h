@@ -29,8 +29,8 @@ const char *efi_words(EFI_STATUS status);
 /* `pages` pages of EfiLoaderData, anywhere, not zeroed. Stops, naming `what`, if there are none. */
 uint64_t efi_pages(uint64_t pages, const char *what);
 
-/* The same, at a multiple of `align`: a power of two, at least a page. */
-uint64_t efi_aligned_pages(uint64_t pages, uint64_t align, const char *what);
+/* The same below `end` (bytes), at a multiple of `align`: a power of two, at least a page. */
+uint64_t efi_aligned_pages(uint64_t pages, uint64_t align, uint64_t end, const char *what);
 void efi_free_pages(uint64_t base, uint64_t pages);
 
 struct efi_file {

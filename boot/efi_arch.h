@@ -17,6 +17,7 @@ struct efi_entry {
 
 extern const uint32_t efi_arch_machine;	   /* e_machine of the hypervisor's ELF */
 extern const uint64_t efi_arch_top_max;	   /* how far the linear map can reach, bytes */
+extern const uint64_t efi_arch_image_end;  /* the image must lie below, bytes */
 extern const uint64_t efi_arch_link_floor; /* segments linked below are not for UEFI */
 
 /* NULL, or in words why the hypervisor cannot be entered on this processor in this state. */

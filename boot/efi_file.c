@@ -33,13 +33,17 @@ void efi_free_pages(uint64_t base, uint64_t pages)
 		(void)efi_system->BootServices->FreePages(base, pages);
 }
 
-uint64_t efi_aligned_pages(uint64_t pages, uint64_t align, const char *what)
+uint64_t efi_aligned_pages(uint64_t pages, uint64_t align, uint64_t end, const char *what)
 {
 	uint64_t spare = align / BOOT_PAGE - 1;
-	uint64_t base = efi_pages(pages + spare, what);
-	uint64_t at = (base + align - 1) & ~(align - 1);
-	uint64_t before = (at - base) / BOOT_PAGE;
+	EFI_PHYSICAL_ADDRESS base = end - 1;
+	uint64_t at, before;
 
+	if (efi_system->BootServices->AllocatePages(AllocateMaxAddress, EfiLoaderData,
+						    pages + spare, &base) != EFI_SUCCESS)
+		efi_stop(what, efi_words(EFI_OUT_OF_RESOURCES));
+	at = (base + align - 1) & ~(align - 1);
+	before = (at - base) / BOOT_PAGE;
 	efi_free_pages(base, before);
 	efi_free_pages(at + pages * BOOT_PAGE, spare - before);
 	return at;

@@ -12,6 +12,7 @@ _Static_assert(ELF_MAX_SEGMENTS <= HANDOVER_MAX_SEGMENTS, "every segment can be 
 
 const uint32_t efi_arch_machine = ELF_MACHINE_X86_64;
 const uint64_t efi_arch_top_max = HANDOVER_LINEAR_MAX;
+const uint64_t efi_arch_image_end = HANDOVER_IMAGE_END;
 const uint64_t efi_arch_link_floor = HANDOVER_LINK_FLOOR;
 
 const char *efi_arch_unfit(void)

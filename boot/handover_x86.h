@@ -13,6 +13,8 @@
  *    HANDOVER_LINEAR_BASE, writable, not executable, write-back by PAT entry 0 (MTRRs decide for
  *    devices); and one or two pages at their physical address, executable, where the jump comes
  *    from: the hypervisor may forget those at once.
+ *  - the image lies below HANDOVER_IMAGE_END, so that another processor, which starts in 16 bits,
+ * can load a CR3 that points into it.
  *  - GDTR, IDTR and the hidden segment registers are the loader's: cs is a flat 64-bit code
  *    segment, ss is flat data or null, but the tables themselves are no longer mapped. Load your
  *    own before anything that reads them: a far transfer, an interrupt, a load of a selector.
@@ -28,6 +30,7 @@
 #define HANDOVER_LINEAR_BASE UINT64_C(0xffff800000000000)
 #define HANDOVER_LINEAR_MIN (UINT64_C(4) << 30)
 #define HANDOVER_LINEAR_MAX (UINT64_C(64) << 40) /* half of the higher half */
+#define HANDOVER_IMAGE_END (UINT64_C(4) << 30)
 #define HANDOVER_LINK_FLOOR UINT64_C(0xffffffff80000000)
 #define HANDOVER_STACK_BYTES UINT64_C(16384)
 

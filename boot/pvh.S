@@ -158,4 +158,5 @@ text_no_long_mode:
 text_no_nx:
 	.asciz "boot: this processor has no no-execute bit; the machine stops here.\r\n"
 text_no_memory:
-	.asciz "boot: there is less memory than the hypervisor's image takes; the machine stops here.\r\n"
+	.ascii "boot: there is less memory than the hypervisor's image takes; "
+	.asciz "the machine stops here.\r\n"

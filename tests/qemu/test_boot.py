@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The loaders, from the firmware to the hypervisor's first instruction: a probe in the hypervisor's place checks what it is
-given (boot_probe/probe.c), and every damage ends in one sentence and status 69, by UEFI and by PVH."""
+"""The loaders, from the firmware to the hypervisor's first instruction: a probe in the hypervisor's place checks what
+it is given (boot_probe/probe.c), and every damage ends in one sentence and status 69, by UEFI and by PVH."""
 
 import re
 import shutil

@@ -186,6 +186,8 @@ static void check_state(const struct bootinfo *info, uint64_t stack, uint64_t fl
 	      here > HANDOVER_LINEAR_BASE &&
 		      loaders(info, here - HANDOVER_LINEAR_BASE, sizeof(*info)));
 	check("the image is the loader's", loaders(info, info->image_base, info->image_size));
+	check("the image is within reach",
+	      info->image_base < HANDOVER_IMAGE_END - info->image_size);
 	for (size_t i = 0; i < sizeof(zeroed); i++)
 		zero = zero && zeroed[i] == 0;
 	check("data is loaded", initialised == 0x1122334455667788);
