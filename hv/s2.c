@@ -283,12 +283,20 @@ static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s
 			   FRAME_YOUNG | (map->access == ACCESS_WRITE ? FRAME_DIRTY : 0));
 }
 
+/* The host's range behind the largest leaf that the install may make: all of it must be free of
+ * notices (P5). */
+static struct hva_range install_range(const struct s2_map *map)
+{
+	uint64_t bytes = level_pages(level_choose(map)) << PAGE_SHIFT;
+	return hva_range(hva(map->hva.v & ~(bytes - 1)), bytes);
+}
+
 enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 		       struct s2_installed *out)
 {
 	mm_step("s2_install", s2);
 	spin_lock(&s2->consumer.lock);
-	bool holds = token_check(&s2->consumer, map->token, map->hva);
+	bool holds = token_check(&s2->consumer, map->token, install_range(map));
 	if (holds)
 		install_locked(s2, cache, map, out);
 	spin_unlock(&s2->consumer.lock);

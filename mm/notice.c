@@ -204,10 +204,10 @@ void notice_turn_done(struct notifier *nf, struct notice_turn *turn)
 	notice_release(nf);
 }
 
-bool token_check(struct consumer *c, const struct token *t, hva_t address)
+bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
 {
 	MM_ASSERT(t->consumer == c);
-	if (c->open != 0 && hva_range_covers(c->hull, address)) {
+	if (c->open != 0 && hva_range_overlaps(c->hull, range)) {
 		c->retries_open++;
 		return false;
 	}
@@ -216,7 +216,7 @@ bool token_check(struct consumer *c, const struct token *t, hva_t address)
 	if (t->seq == seq)
 		return true;
 	c->retries_seq++;
-	if (seq == t->seq + 1 && !hva_range_covers(c->last, address))
+	if (seq == t->seq + 1 && !hva_range_overlaps(c->last, range))
 		c->retries_false++;
 	return false;
 }

@@ -69,7 +69,7 @@ struct consumer {
 	struct hva_range last;	/* the range that ended last */
 	uint64_t retries_open;	/* checks refused because a notice was open there */
 	uint64_t retries_seq;	/* checks refused because one had ended meanwhile */
-	uint64_t retries_false; /* of these, by a notice that did not touch the address */
+	uint64_t retries_false; /* of these, by a notice that did not touch the range */
 	const struct consumer_ops *ops;
 	enum consumer_kind kind;
 	struct notifier *notifier;
@@ -163,9 +163,12 @@ static inline struct token token_take(const struct consumer *c)
 }
 
 /*
- * With the consumer's lock held: may a translation of `address`, looked up under the token, be
- * established now? false: a notice covers it, or one has ended since; look up again.
+ * With the consumer's lock held: may a translation, looked up under the token, be established now?
+ * `range` is all that it would translate: for a huge leaf the leaf's whole range, since a notice
+ * may be open beside the page that faulted. false: a notice covers a part of it, or one has ended
+ * since; look up again. Nothing has changed but the counters of lost checks.
  */
-bool token_check(struct consumer *c, const struct token *t, hva_t address) REQUIRES(c->lock);
+bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
+	REQUIRES(c->lock);
 
 #endif
