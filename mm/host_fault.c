@@ -169,39 +169,78 @@ static unsigned raw_level(struct space *s, const struct region *r, hva_t a,
 	return level;
 }
 
-/* The owner is asked under the lock, so that what it says cannot be stale when it is put in place
- * (H4). */
+/* The flags of a leaf that shows this backing. */
+static uint64_t raw_flags(const struct region *r, const struct region_backing *b)
+{
+	uint64_t flags = host_permissions(r->spec.permissions);
+
+	if (!b->writable)
+		flags &= ~HOST_WRITE;
+	if (!b->counted)
+		flags |= HOST_SPECIAL | (frame_of(b->pfn) != NULL ? HOST_RAM : 0);
+	return flags;
+}
+
+/* Nothing is there yet: a leaf as large as the owner allows. */
+static enum result raw_install(struct space *s, const struct region *r, hva_t a,
+			       const struct region_backing *b) REQUIRES(s->lock)
+{
+	pfn_t first;
+	unsigned level = raw_level(s, r, a, b, &first);
+	enum memtype type = b->counted ? MEM_WRITE_BACK : r->spec.type;
+	enum result set = host_set(s->root, s->owner, leaf_range(a, level).start, level,
+				   host_leaf(first, raw_flags(r, b), type));
+	if (set == OK && b->counted)
+		s->counted += UINT64_C(1) << host_order(level);
+	return set;
+}
+
+/*
+ * A leaf is there and gets permissions. They may only grow, and the place stays, since there is no
+ * notice (H5); and they grow for the pages that the owner speaks of, no further: a larger leaf is
+ * split first.
+ */
+static enum result raw_widen(struct space *s, const struct region *r, hva_t a,
+			     const struct region_backing *b) REQUIRES(s->lock)
+{
+	unsigned level;
+	uint64_t old = host_lookup(s->root, a, &level);
+
+	/* The owner already answers for another place and is about to clear this one, or it is
+	 * of the other sort now. */
+	if (host_pfn_at(old, level, a).v != b->pfn.v || !(old & HOST_SPECIAL) != b->counted)
+		return RACED;
+	while (host_order(level) > b->order)
+		level--;
+	enum result split = host_split_down(s->root, s->owner, a, level);
+	if (split != OK)
+		return split;
+	old = host_lookup(s->root, a, &level);
+	return host_set(s->root, s->owner, leaf_range(a, level).start, level,
+			old | raw_flags(r, b));
+}
+
+/*
+ * The owner is asked under the lock, so that what it says cannot be stale when it is put in place
+ * (H4). The reference that comes with a COUNTED frame becomes that of the new leaf, or is dropped.
+ */
 static enum result raw_fault(struct space *s, const struct region *r, hva_t a, enum access access,
-			     uint64_t old, unsigned old_level) REQUIRES(s->lock)
+			     uint64_t old) REQUIRES(s->lock)
 {
 	struct region_backing b = { pfn(0), 0, false, false };
 	uint64_t offset = r->spec.offset + (hva_page(a).v - r->range.start.v);
 	enum result answer = r->spec.ops->fault(r->spec.owner, offset, access, &b);
 	if (answer != OK)
 		return answer;
+	b.counted = b.counted && r->spec.kind == REGION_MIXED;
+	MM_ASSERT(!b.counted || frame_class(b.pfn) == FRAME_COUNTED);
 	if (access == ACCESS_WRITE && !b.writable)
-		return NO_PERMISSION;
-	bool counted = b.counted && r->spec.kind == REGION_MIXED;
-	uint64_t flags = host_permissions(r->spec.permissions);
-	if (!b.writable)
-		flags &= ~HOST_WRITE;
-	if (!counted)
-		flags |= HOST_SPECIAL | (frame_of(b.pfn) != NULL ? HOST_RAM : 0);
-	pfn_t first;
-	unsigned level = raw_level(s, r, a, &b, &first);
-	if (old != 0) {
-		/* Only permissions may change without a notice (H5): the same place, or the owner
-		 * is wrong. */
-		if (host_pfn_at(old, old_level, a).v != b.pfn.v)
-			return RACED;
-		level = old_level;
-		first = host_pfn(old);
-	} else if (counted) {
-		s->counted += UINT64_C(1) << host_order(level);
-	}
-	enum memtype type = counted ? MEM_WRITE_BACK : r->spec.type;
-	return host_set(s->root, s->owner, leaf_range(a, level).start, level,
-			host_leaf(first, flags, type));
+		answer = NO_PERMISSION;
+	else
+		answer = old == 0 ? raw_install(s, r, a, &b) : raw_widen(s, r, a, &b);
+	if (b.counted && (answer != OK || old != 0))
+		frame_put(frame_of(b.pfn));
+	return answer;
 }
 
 /* ---- The handler -------------------------------------------------------------------------------
@@ -227,7 +266,7 @@ enum result space_fault(struct space *s, hva_t a, enum access access, bool unsha
 	if (leaf != 0 && host_allows(leaf, access)) {
 		/* somebody else was here */
 	} else if (r->spec.kind != REGION_ANON) {
-		result = raw_fault(s, r, a, access, leaf, level);
+		result = raw_fault(s, r, a, access, leaf);
 	} else if (leaf != 0) {
 		/* The region was widened after the entry was made; the shared frame stays
 		 * read-only. */

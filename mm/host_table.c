@@ -16,8 +16,8 @@ static uint64_t entry_bytes(unsigned level)
 
 static uint64_t entry_load(const uint64_t *at)
 {
-	/* relaxed: only holders of the space's lock write entries, and the caller is one. */
-	return atomic_load_explicit((const _Atomic uint64_t *)at, memory_order_relaxed);
+	/* acquire: for the census, which walks without the lock; a holder of it needs no order. */
+	return atomic_load_explicit((const _Atomic uint64_t *)at, memory_order_acquire);
 }
 
 static void entry_store(uint64_t *at, uint64_t entry)
@@ -92,12 +92,6 @@ static enum result slot_make(uint64_t *root, owner_t owner, hva_t a, unsigned le
 	return OK;
 }
 
-enum result host_prepare(uint64_t *root, owner_t owner, hva_t a, unsigned level)
-{
-	uint64_t *at;
-	return slot_make(root, owner, a, level, &at);
-}
-
 enum result host_set(uint64_t *root, owner_t owner, hva_t a, unsigned level, uint64_t leaf)
 {
 	uint64_t *at;
@@ -126,6 +120,20 @@ static enum result leaf_split(uint64_t *at, unsigned level, owner_t owner)
 	if (is_counted(leaf))
 		frame_get_many(leaf_head(leaf), ENTRIES - 1);
 	entry_store(at, entry);
+	return OK;
+}
+
+enum result host_split_down(uint64_t *root, owner_t owner, hva_t a, unsigned level)
+{
+	uint64_t *table = root;
+
+	for (unsigned l = HOST_LEVELS - 1; l > level; l--) {
+		uint64_t *at = &table[host_index(l, a)];
+		enum result r = is_leaf(entry_load(at)) ? leaf_split(at, l, owner) : OK;
+		if (r != OK || !is_table(entry_load(at)))
+			return r;
+		table = table_of(entry_load(at));
+	}
 	return OK;
 }
 
@@ -181,6 +189,18 @@ static uint64_t clear_table(uint64_t *table, unsigned level, hva_t base, owner_t
 uint64_t host_clear(uint64_t *root, owner_t owner, struct hva_range range)
 {
 	return clear_table(root, HOST_LEVELS - 1, hva(0), owner, range);
+}
+
+enum result host_prepare(uint64_t *root, owner_t owner, hva_t a, unsigned level)
+{
+	uint64_t size = entry_bytes(level), *at;
+	enum result r = slot_make(root, owner, a, level, &at);
+	if (r != OK)
+		return r;
+	MM_ASSERT(!is_leaf(entry_load(at)));
+	/* A table that earlier leaves have left behind is in a larger leaf's way. */
+	(void)host_clear(root, owner, hva_range(hva(a.v & ~(size - 1)), size));
+	return OK;
 }
 
 bool host_next(uint64_t *root, hva_t from, hva_t end, hva_t *at, unsigned *level, uint64_t **entry)

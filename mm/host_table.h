@@ -105,7 +105,9 @@ static inline uint64_t host_lookup(const uint64_t *root, hva_t a, unsigned *leve
 /* Puts a leaf where nothing is, or changes flags of the same leaf. OUT_OF_MEMORY: no table page. */
 enum result host_set(uint64_t *root, owner_t owner, hva_t a, unsigned level, uint64_t leaf);
 
-/* Makes tables so that no leaf and no smaller table stands in the way of a leaf of `level` at `a`.
+/*
+ * Where nothing is mapped: makes tables down to `level` and takes away the smaller, empty ones that
+ * stand in the place of a leaf of `level` at `a`, so that host_set cannot fail. OUT_OF_MEMORY.
  */
 enum result host_prepare(uint64_t *root, owner_t owner, hva_t a, unsigned level);
 
@@ -114,6 +116,9 @@ enum result host_prepare(uint64_t *root, owner_t owner, hva_t a, unsigned level)
  * stay whole). Same pfns, same permissions; a COUNTED block gets a reference for each new entry.
  */
 enum result host_split_at(uint64_t *root, owner_t owner, hva_t a, unsigned level_limit);
+
+/* Splits the leaf over `a`, if there is one, until it is of `level` or below. OUT_OF_MEMORY. */
+enum result host_split_down(uint64_t *root, owner_t owner, hva_t a, unsigned level);
 
 /*
  * Removes all leaves of the range, none of which straddles its ends, and gives tables that lie

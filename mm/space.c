@@ -192,6 +192,8 @@ static enum result spec_check(const struct region_spec *spec)
 	if ((raw && (spec->ops == NULL || spec->ops->fault == NULL)) || (spec->offset & PAGE_MASK))
 		return BAD_ARGUMENT;
 	if (!(spec->permissions & ACCESS_READ) || (spec->permissions & ~PERMISSIONS))
+		return BAD_ARGUMENT; /* a leaf of stage-2 can always be read */
+	if ((unsigned)spec->type > MEM_DEVICE)
 		return BAD_ARGUMENT;
 	if (spec->type != MEM_WRITE_BACK && (spec->permissions & ACCESS_EXEC || !raw))
 		return BAD_ARGUMENT; /* H2 */
@@ -300,10 +302,12 @@ static enum result protect_check(struct space *s, struct hva_range range, unsign
 	uint32_t i = region_after(s, range.start);
 	for (; i < s->region_count && s->regions[i].range.start.v < range.end.v; i++) {
 		struct region_spec spec = s->regions[i].spec;
-		spec.permissions = permissions | ACCESS_READ; /* no access at all is allowed here */
+		if (permissions == 0) /* no access at all is allowed here, not in space_map */
+			break;
+		spec.permissions = permissions;
 		enum result r = spec_check(&spec);
-		if (r != OK || (permissions & ~PERMISSIONS))
-			return r == OK ? BAD_ARGUMENT : r;
+		if (r != OK)
+			return r;
 	}
 	return OK;
 }
@@ -345,19 +349,13 @@ static enum result move_prepare(struct space *s, struct hva_range range, uint64_
 
 	while (host_next(s->root, at, range.end, &at, &level, &entry)) {
 		uint64_t size = PAGE_SIZE << host_order(level);
-		if (delta & (size - 1)) {
-			/* Splitting "at" its second page splits exactly this leaf, down to where it
-			 * fits. */
-			enum result r =
-				host_split_at(s->root, s->owner, hva(at.v + PAGE_SIZE), level);
-			if (r != OK)
-				return r;
-			continue;
-		}
-		enum result r = host_prepare(s->root, s->owner, hva(at.v + delta), level);
+		bool fits = (delta & (size - 1)) == 0;
+		enum result r = fits ? host_prepare(s->root, s->owner, hva(at.v + delta), level)
+				     : host_split_down(s->root, s->owner, at, level - 1);
 		if (r != OK)
 			return r;
-		at = hva(at.v + size);
+		if (fits)
+			at = hva(at.v + size);
 	}
 	return OK;
 }
@@ -465,12 +463,19 @@ bool space_reaches(struct space *s, pfn_t first, uint64_t count)
 	unsigned level;
 	uint64_t *entry;
 
-	while (host_next(s->root, at, end, &at, &level, &entry)) {
-		uint64_t pages = UINT64_C(1) << host_order(level), leaf = *entry;
+	bool found = false;
+
+	grace_enter();
+	while (!found && host_next(s->root, at, end, &at, &level, &entry)) {
+		uint64_t pages = UINT64_C(1) << host_order(level);
+		/* relaxed: whose frame was freed has removed its entry before. A raw pfn counts as
+		 * well: it must be gone before its owner frees what is behind it. */
+		uint64_t leaf =
+			atomic_load_explicit((_Atomic uint64_t *)entry, memory_order_relaxed);
 		uint64_t n = host_pfn(leaf).v;
-		if (!(leaf & HOST_SPECIAL) && n < first.v + count && first.v < n + pages)
-			return true;
+		found = leaf != 0 && n < first.v + count && first.v < n + pages;
 		at = hva(at.v + (pages << PAGE_SHIFT));
 	}
-	return false;
+	grace_leave();
+	return found;
 }

@@ -30,7 +30,7 @@ enum region_kind {
 struct region_backing {
 	pfn_t pfn;	/* of the page asked for */
 	unsigned order; /* 2^order pages around it, aligned both in offset and in pfn, may be mapped
-			   as one */
+			   as one; of COUNTED frames, within one block */
 	bool writable;	/* write is granted now; else a write asks again (H3) */
 	bool counted;	/* MIXED only: a COUNTED frame, whose reference the space takes over */
 };
@@ -126,12 +126,15 @@ bool space_region_at(struct space *s, hva_t a, struct region *out);
  * The host fault handler (H3): called when the entry is absent and when it lacks a permission. OK:
  * an entry is there now that allowed the access when it was made; look up again. RACED: something
  * changed meanwhile, look up again. WOULD_SLEEP/BUSY: a notice is needed (a shared page is to be
- * broken) and not to be had now. Others: refusals. `in_turn`: the caller holds the notifier's turn.
+ * broken) and not to be had now. Others: refusals. `unshare`: the caller is about to pin, so a
+ * shared page is broken by a read too (H6). `in_turn`: the caller holds the notifier's turn.
  */
-enum result space_fault(struct space *s, hva_t a, enum access access, bool may_sleep, bool in_turn)
+enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn)
 	EXCLUDES(s->lock);
 
-/* The regions' frames, for the census: does any host entry reach a frame of [first, first + count)?
+/*
+ * For the census (F8): does any host entry reach a frame of [first, first + count)? Takes no lock;
+ * any may be held.
  */
 bool space_reaches(struct space *s, pfn_t first, uint64_t count);
 
