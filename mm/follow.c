@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "mm/grace.h"
+#include "mm/host_fault.h"
 #include "mm/host_table.h"
 
 /* How often a lookup that keeps missing what a host fault has just made is repeated in one call. */
@@ -17,7 +18,11 @@ static enum result intent_check(const struct follow_request *rq)
 	switch (rq->intent) {
 	case INTENT_MAP:
 	case INTENT_PREFETCH:
-		return rq->token != NULL && rq->token->consumer != NULL ? OK : BAD_INTENT;
+		/* A token of another space's consumer would show nothing about this one (P5). */
+		return rq->token != NULL && rq->token->consumer != NULL &&
+				       rq->token->consumer->notifier == &rq->space->notifier
+			       ? OK
+			       : BAD_INTENT;
 	case INTENT_PIN: return rq->token == NULL && rq->access != ACCESS_EXEC ? OK : BAD_INTENT;
 	case INTENT_PEEK: return rq->token == NULL ? OK : BAD_INTENT;
 	}
@@ -68,9 +73,13 @@ static bool lookup_pin(const struct follow_request *rq, struct follow_answer *ou
 
 	*refusal = OK;
 	spin_lock(&s->lock);
+	const struct region *region = region_find(s, rq->hva);
 	uint64_t leaf = host_lookup(s->root, rq->hva, &level);
 	bool found = host_allows(leaf, rq->access) && !(leaf & HOST_SHARED);
-	if (found) {
+	if (region != NULL && region->spec.kind == REGION_PFNMAP) {
+		*refusal = CANNOT_PIN_UNCOUNTED; /* P2: before its owner is asked for anything */
+		found = true;
+	} else if (found) {
 		if (leaf & HOST_SPECIAL)
 			*refusal = CANNOT_PIN_UNCOUNTED; /* P3: with a record or without */
 		else
@@ -98,9 +107,17 @@ static enum result peek(const struct follow_request *rq, struct follow_answer *o
 	return OK;
 }
 
+/* One access at a time, and an address that the table does not fold onto another one. */
+static enum result request_check(const struct follow_request *rq)
+{
+	if (rq->access != ACCESS_READ && rq->access != ACCESS_WRITE && rq->access != ACCESS_EXEC)
+		return BAD_ARGUMENT;
+	return rq->hva.v >> SPACE_BITS ? NO_REGION : intent_check(rq);
+}
+
 enum result follow_pfn(const struct follow_request *rq, struct follow_answer *out)
 {
-	enum result r = intent_check(rq);
+	enum result r = request_check(rq);
 	if (r != OK)
 		return r;
 	if (rq->access == ACCESS_WRITE && !rq->slot_writable)

@@ -52,11 +52,13 @@ struct follow_answer {
 
 /*
  * OK: `out` is filled. Refused, and `out` untouched: READONLY_MEMSLOT (a write: may be MMIO),
- * BAD_INTENT (no token for MAP, a token for PIN, execute with PIN), CANNOT_PIN_UNCOUNTED,
- * NO_REGION, NO_PERMISSION, NO_BACKING, OUT_OF_MEMORY, POISONED; for another try: RACED,
- * WOULD_SLEEP, BUSY. Faults host memory in through space_fault. No TLB effect. PEEK: the caller
- * holds the space's lock; the others: it does not. MAP and PREFETCH read the table without the
- * lock: what they read may be stale at once, which is what the token is for.
+ * BAD_INTENT (no token for MAP, or one of a consumer that is not registered with this space; a
+ * token for PIN; execute with PIN), BAD_ARGUMENT (more than one access), CANNOT_PIN_UNCOUNTED,
+ * IN_USE (a pin on a count at its limit), NO_REGION, NO_PERMISSION, NO_BACKING, OUT_OF_MEMORY,
+ * POISONED; for another try: RACED, WOULD_SLEEP, BUSY. Faults host memory in through space_fault.
+ * No TLB effect. PEEK: the caller holds the space's lock; the others: it does not. MAP and PREFETCH
+ * read the table without the lock: what they read may be stale at once, which is what the token is
+ * for.
  */
 enum result follow_pfn(const struct follow_request *rq, struct follow_answer *out);
 
