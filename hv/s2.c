@@ -84,8 +84,7 @@ static uint64_t *table_add(struct s2 *s2, struct s2_cache *cache, uint64_t *at, 
 	return mm_linear(page);
 }
 
-/* ---- Removing
- * ------------------------------------------------------------------------------------ */
+/* ---- Removing ----------------------------------------------------------------------------- */
 
 /*
  * S3, F7: what the processor noted in a leaf goes into the frame's record, while the frame is
@@ -159,8 +158,7 @@ uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
 	return count;
 }
 
-/* ---- Installing
- * ------------------------------------------------------------------------------------ */
+/* ---- Installing --------------------------------------------------------------------------- */
 
 /* S2, H7: the largest level whose leaf stays inside the host's span, the memslot, and in step with
  * the pfn. */
@@ -257,9 +255,9 @@ static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
 }
 
 static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
-			   struct s2_installed *out) REQUIRES(s2->consumer.lock)
+			   unsigned level, struct s2_installed *out) REQUIRES(s2->consumer.lock)
 {
-	unsigned level = level_choose(map), at_level;
+	unsigned at_level;
 	uint64_t *at = entry_find(s2, map->gfn, level, &at_level);
 	struct s2_entry e = arch_s2_decode(at_level, entry_load(at));
 
@@ -283,28 +281,31 @@ static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s
 			   FRAME_YOUNG | (map->access == ACCESS_WRITE ? FRAME_DIRTY : 0));
 }
 
-/* The host's range behind the largest leaf that the install may make: all of it must be free of
- * notices (P5). */
-static struct hva_range install_range(const struct s2_map *map)
+/* Where in the host space the leaf of `level` for `map` comes from. */
+static struct hva_range leaf_hvas(const struct s2_map *map, unsigned level)
 {
-	uint64_t bytes = level_pages(level_choose(map)) << PAGE_SHIFT;
-	return hva_range(hva(map->hva.v & ~(bytes - 1)), bytes);
+	uint64_t before = map->gfn.v & (level_pages(level) - 1);
+	hva_t start = hva(hva_page(map->hva).v - (before << PAGE_SHIFT));
+
+	return hva_range(start, level_pages(level) << PAGE_SHIFT);
 }
 
 enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 		       struct s2_installed *out)
 {
+	unsigned level = level_choose(map);
+
 	mm_step("s2_install", s2);
 	spin_lock(&s2->consumer.lock);
-	bool holds = token_check(&s2->consumer, map->token, install_range(map));
+	/* All of the leaf, not only the page: a notice may be open beside it. */
+	bool holds = token_check(&s2->consumer, map->token, leaf_hvas(map, level));
 	if (holds)
-		install_locked(s2, cache, map, out);
+		install_locked(s2, cache, map, level, out);
 	spin_unlock(&s2->consumer.lock);
 	return holds ? OK : RACED;
 }
 
-/* ---- Looking
- * ---------------------------------------------------------------------------------------- */
+/* ---- Looking ------------------------------------------------------------------------------ */
 
 unsigned s2_walk(struct s2 *s2, gfn_t n, struct s2_step steps[S2_MAX_LEVELS])
 {
@@ -330,8 +331,7 @@ struct s2_entry s2_lookup(struct s2 *s2, gfn_t n, unsigned *level)
 	return steps[count - 1].entry;
 }
 
-/* ---- The consumer of notices
- * ---------------------------------------------------------------------------- */
+/* ---- The consumer of notices -------------------------------------------------------------- */
 
 static struct s2 *s2_of(struct consumer *c)
 {
