@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hypercalls that every VM has, and the refusals: from user mode, unknown numbers, wild
+ * arguments, and those marked T for a VM without host-control ("plain" on the command line).
+ */
+#include "guests/hypercall.h"
+#include "guests/lib/guest.h"
+
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+
+static struct tenure_stats stats __attribute__((aligned(4096)));
+
+static void wrmsr(uint32_t msr, uint64_t value)
+{
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+/* vmmcall from ring 3, by sysret there and syscall back: neither needs a TSS. */
+static int64_t from_user_mode(uint64_t nr)
+{
+	static uint64_t stack;
+	int64_t answer;
+
+	wrmsr(MSR_STAR, (uint64_t)(8 | 3) << 48 | (uint64_t)8 << 32);
+	__asm__ volatile("leaq 2f(%%rip), %%rax\n\t"
+			 "movq %%rax, %%rdx\n\t"
+			 "shrq $32, %%rdx\n\t"
+			 "movl %[lstar], %%ecx\n\t"
+			 "wrmsr\n\t"
+			 "pushq %%rbp\n\t"
+			 "movq %%rsp, %[stack]\n\t"
+			 "leaq 1f(%%rip), %%rcx\n\t"
+			 "pushfq\n\t"
+			 "popq %%r11\n\t"
+			 "sysretq\n\t"
+			 "1: movq %%rdi, %%rax\n\t"
+			 "vmmcall\n\t"
+			 "syscall\n\t"
+			 "2: movq %[stack], %%rsp\n\t"
+			 "popq %%rbp\n\t"
+			 : "=&a"(answer), [stack] "+m"(stack)
+			 : "D"(nr), [lstar] "i"(MSR_LSTAR)
+			 : "rcx", "rdx", "r11", "cc", "memory");
+	return answer;
+}
+
+static void plain_calls(void)
+{
+	static const char text[] = "hypercalls: this line came by the call `console`\n";
+	int64_t before, after;
+
+	report_equal(hc_nop(), 0, "nop");
+	report_equal(hc_version(), TENURE_ABI_VERSION, "version");
+	report_equal(hc_vcpu_id(), 0, "vcpu_id");
+	report(hc_console((uintptr_t)text, sizeof text - 1) >= 0, "console");
+	report(hc_console(0x1c0000000ull, 10) < 0, "console of memory that is not there");
+	report(hc_console((uintptr_t)text, 1 << 20) < 0, "console of too much");
+	before = hc_time();
+	report(hc_yield() >= 0, "yield");
+	after = hc_time();
+	report(before > 0 && after > before, "time goes on");
+	report(vmmcall(999, 0, 0, 0, 0) < 0, "an unknown number");
+	report(vmmcall(~0ull, ~0ull, ~0ull, ~0ull, ~0ull) < 0, "a wild number");
+	report_equal(from_user_mode(TENURE_nop), -TENURE_NO_PERMISSION, "from user mode");
+	report_equal(from_user_mode(TENURE_end), -TENURE_NO_PERMISSION, "an end from user mode");
+}
+
+static void stats_page(bool control)
+{
+	volatile struct tenure_stats *s = &stats;
+	uint64_t updates, page = (uintptr_t)&stats;
+
+	report(hc_stats_page(page + 8, 1) < 0, "a statistics page that is not aligned");
+	report(hc_stats_page(0x1c0000000ull, 1) < 0, "a statistics page that is not there");
+	report_equal(hc_stats_page(page, 1), 0, "a statistics page (C1)");
+	updates = s->updates;
+	for (int64_t until = hc_time() + 200000000; hc_time() < until && s->updates == updates;)
+		(void)hc_yield();
+	report(s->updates > updates, "it is kept up to date");
+	report((s->seq & 1) == 0 && s->exits > 0 && s->faults > 0 && s->time_ns > 0, "and filled");
+	if (control) {
+		report_equal(hc_drop(page, PAGE), 0, "its page is dropped");
+		for (int64_t until = hc_time() + 500000000;
+		     hc_time() < until && s->updates <= updates;)
+			(void)hc_yield();
+		report(s->updates > updates, "it is kept up to date in the new one (N5)");
+	}
+	report_equal(hc_stats_page(page, 0), 0, "it is given up");
+	updates = s->updates;
+	for (int64_t until = hc_time() + 50000000; hc_time() < until;)
+		(void)hc_yield();
+	report_equal(s->updates, updates, "and left alone");
+}
+
+/* Small numbers may name what the VM lives on: its own memslots are not offered to deletion. */
+static bool would_hurt(uint64_t nr, uint64_t first)
+{
+	bool slot = nr == TENURE_slot_delete || nr == TENURE_slot_move;
+
+	return nr == TENURE_step || nr == TENURE_step_end || (slot && first < PAGE);
+}
+
+static void wild_arguments(void)
+{
+	static const uint64_t wild[] = { 1,	     0xfff, 0x1c0000000ull, 1ull << 51,
+					 1ull << 63, ~0ull, ~0xfffull };
+	const unsigned count = sizeof wild / sizeof wild[0];
+
+	for (uint64_t nr = TENURE_drop; nr <= TENURE_zap; nr++)
+		for (unsigned i = 0; i < count; i++)
+			if (!would_hurt(nr, wild[i]))
+				(void)vmmcall(nr, wild[i], wild[(i + 3) % count],
+					      wild[(i + 5) % count], ~wild[i]);
+	for (unsigned i = 0; i < count; i++) {
+		report(hc_query(wild[i], 1000) < 0, "a query of nothing known");
+		report(hc_drop(wild[i], PAGE) < 0, "a drop of what is not there");
+		report(hc_drop(PAGE, wild[i]) < 0, "a drop of too much, or of no whole pages");
+		report(hc_zap(wild[i], ~0ull) < 0, "a notice that wraps around");
+		report(hc_owner_take(wild[i] + 9) < 0, "a device that is not there");
+	}
+}
+
+static void without_control(void)
+{
+	uint64_t wrong = 0;
+
+	for (uint64_t nr = TENURE_drop; nr <= TENURE_zap; nr++)
+		wrong += vmmcall(nr, 0x200000, PAGE, 1, 0) != -TENURE_UNSUPPORTED;
+	report_equal(wrong, 0, "the calls marked T are refused without host-control");
+}
+
+void guest_main(const char *cmdline)
+{
+	bool plain = has_word(cmdline, "plain");
+
+	plain_calls();
+	stats_page(!plain);
+	if (plain)
+		without_control();
+	else
+		wild_arguments();
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memslots from the guest's side: made, shown, moved, deleted, read-only, and each refusal (N6, P7,
+ * P8, H3). Needs host-control, and 4 GiB upward free.
+ */
+#include "guests/hypercall.h"
+#include "guests/lib/guest.h"
+
+#define A 0x180000000ull
+#define B 0x190000000ull
+#define BYTES (64 * PAGE)
+
+static void created_moved_deleted(void)
+{
+	int64_t slot = hc_slot_create(A, BYTES, 0, 0), other;
+
+	report(slot >= 0, "a memslot is created");
+	report(all_zero(A, BYTES), "its memory is zero");
+	fill(A, BYTES, 7);
+	report_equal(hc_slot_move((uint64_t)slot, B), 0, "it is moved");
+	report_equal(hc_query(A, TENURE_QUERY_LEAF), -TENURE_NO_MEMSLOT,
+		     "nothing is left at the old place");
+	report_equal(count_wrong(B, BYTES, 7 + A - B), 0, "its content came along");
+	other = hc_slot_create(A, BYTES, 0, 0);
+	report(other >= 0 && other != slot, "another one takes the old place");
+	report(all_zero(A, BYTES), "with memory of its own");
+	report_equal(count_wrong(B, BYTES, 7 + A - B), 0, "the first is as it was");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
+	report_equal(hc_slot_delete((uint64_t)other), 0, "and the other");
+	report_equal(hc_query(B, TENURE_QUERY_LEAF), -TENURE_NO_MEMSLOT, "nothing is there");
+}
+
+static void read_is_floating(void)
+{
+	uint64_t value = read64(B);
+
+	report(value == 0 || value == ~0ull, "a read of nothing floats, and the guest goes on");
+	write64(B, 1);
+	report(read64(B) == value, "a write to nothing is lost");
+}
+
+static void refusals(void)
+{
+	int64_t slot = hc_slot_create(A, BYTES, 0, 0);
+
+	report(slot >= 0, "a memslot for the refusals");
+	report_equal(hc_slot_create(A + BYTES - PAGE, BYTES, 0, 0), -TENURE_OVERLAPS,
+		     "one that overlaps it");
+	report_equal(hc_slot_create(0, BYTES, 0, 0), -TENURE_OVERLAPS, "one that overlaps the RAM");
+	report(hc_slot_create(B + 1, BYTES, 0, 0) < 0, "one that is not aligned");
+	report(hc_slot_create(B, 100, 0, 0) < 0, "a size that is not pages");
+	report(hc_slot_create(B, 0, 0, 0) < 0, "an empty one");
+	report(hc_slot_create(~0ull << 12, 2 * PAGE, 0, 0) < 0, "one that wraps around");
+	report(hc_slot_create(B, BYTES, 99, 0) < 0, "a device that is not there");
+	report_equal(hc_slot_move((uint64_t)slot, PAGE), -TENURE_OVERLAPS, "a move onto the RAM");
+	report(hc_slot_move((uint64_t)slot, B + 8) < 0, "a move that is not aligned");
+	report(hc_slot_delete(4711) < 0, "a deletion of what is not there");
+	report(hc_slot_move(4711, B) < 0, "a move of what is not there");
+	fill(A, BYTES, 3);
+	report_equal(count_wrong(A, BYTES, 3), 0, "after them it is whole");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
+}
+
+static void read_only(void)
+{
+	int64_t slot = hc_slot_create(A, BYTES, 0, 1);
+
+	report(slot >= 0, "a read-only memslot");
+	report(all_zero(A, BYTES), "can be read");
+	report_equal(hc_query(A, TENURE_QUERY_WRITABLE), 0, "its leaf is not writable (P7)");
+	write64(A, 42);
+	report_equal(read64(A), 0, "a write to it is lost, and the guest goes on");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
+}
+
+static void protected(void)
+{
+	int64_t slot = hc_slot_create(A, BYTES, 0, 0);
+
+	report(slot >= 0, "a memslot to protect");
+	fill(A, BYTES, 9);
+	report_equal(hc_query(A, TENURE_QUERY_WRITABLE), 1, "it is writable");
+	report_equal(hc_protect(A, BYTES, 1), 0, "the host narrows it to reading (H5)");
+	report(hc_query(A, TENURE_QUERY_WRITABLE) != 1, "no writable leaf is left");
+	report_equal(count_wrong(A, BYTES, 9), 0, "its content can be read");
+	report_equal(hc_query(A, TENURE_QUERY_WRITABLE), 0, "by a leaf that is not writable");
+	report_equal(hc_protect(A, BYTES, 3), 0, "the host widens it");
+	fill(A, BYTES, 10);
+	report_equal(count_wrong(A, BYTES, 10), 0, "and it can be written");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
+}
+
+static void many_times(uint64_t rounds)
+{
+	int64_t before = hc_query(0, TENURE_QUERY_FREE_FRAMES), wrong = 0;
+
+	for (uint64_t round = 0; round < rounds; round++) {
+		int64_t slot = hc_slot_create(A, 8 * PAGE, 0, 0);
+
+		fill(A, 8 * PAGE, round);
+		wrong += hc_slot_move((uint64_t)slot, B) != 0;
+		wrong += count_wrong(B, 8 * PAGE, round + A - B) != 0;
+		wrong += hc_slot_delete((uint64_t)slot) != 0;
+	}
+	report_equal(wrong, 0, "memslots made, moved and deleted many times");
+	report(hc_query(0, TENURE_QUERY_FREE_FRAMES) >= before - 16, "no frame was lost by it");
+}
+
+void guest_main(const char *cmdline)
+{
+	created_moved_deleted();
+	read_is_floating();
+	refusals();
+	read_only();
+	protected();
+	many_times(argument(cmdline, "rounds", 200));
+}
