@@ -380,7 +380,7 @@ static enum result s2_invalidate(struct consumer *c, struct hva_range range, enu
 
 static void s2_released(struct consumer *c)
 {
-	sched_wake_vm(s2_of(c)->vm);
+	sched_wake_waiting(s2_of(c)->vm);
 }
 
 static bool table_reaches(const uint64_t *table, unsigned level, pfn_t first, uint64_t count)
