@@ -36,6 +36,11 @@ _Static_assert(MEM_WRITE_BACK == 0 && MEM_WRITE_COMBINING == 1 && MEM_UNCACHED =
 		       MEM_DEVICE == 3,
 	       "order of memtypes");
 
+const char *config_memtype_words(enum memtype type)
+{
+	return memtypes[type];
+}
+
 const char *config_driver_words(enum config_driver d)
 {
 	return drivers[d];

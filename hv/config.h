@@ -89,6 +89,9 @@ enum result config_parse(const void *fdt, size_t bytes, struct config *c, char *
 enum result config_check_modules(const struct config *c, const struct bootinfo *boot, char *why,
 				 size_t why_bytes);
 
+/* "write-back", "write-combining", "uncached", "device" */
+const char *config_memtype_words(enum memtype type);
+
 /* "display", "ivshmem", "pool" */
 const char *config_driver_words(enum config_driver d);
 
