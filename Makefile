@@ -48,7 +48,8 @@ BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal% \
 BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
 LOADER_x86  := BOOTX64.EFI
 
-SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c) \
+SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c \
+	hv/machine/elf_image.c) \
 	$(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S) $(BOOT_$(ARCH))
 OBJECTS := $(addprefix $(OUT)/obj/,$(addsuffix .o,$(SOURCES)))
 
