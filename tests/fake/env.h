@@ -12,8 +12,8 @@
 #include "mm/env.h"
 
 /*
- * RAM from now on: `pages` pages of zeros, the first of which has frame number `first`. Replaces the
- * RAM of before, whose pointers die. Returns where frame `first` lies, 4 KiB-aligned.
+ * RAM from now on: `pages` pages of zeros, the first of which has frame number `first`. Replaces
+ * the RAM of before, whose pointers die. Returns where frame `first` lies, 4 KiB-aligned.
  */
 void *env_ram(pfn_t first, uint64_t pages);
 

@@ -5,8 +5,8 @@
  * one that forgives least. Its entries are stored byte-swapped and mean nothing in the order
  * of any processor; its TLBs keep a removed translation for as long as the contract lets them.
  *
- * A CPU is a thread (env_cpu says which), RAM is the area of env_ram, a guest is a step function that
- * names one access at a time, time is a number that the test moves.
+ * A CPU is a thread (env_cpu says which), RAM is the area of env_ram, a guest is a step function
+ * that names one access at a time, time is a number that the test moves.
  */
 #ifndef TESTS_FAKE_FAKE_H
 #define TESTS_FAKE_FAKE_H
@@ -17,10 +17,11 @@
 /* ---- Set-up ------------------------------------------------------------------------------- */
 
 struct fake_config {
-	unsigned cpus;			/* 1..ARCH_MAX_CPUS */
-	const struct s2_geometry *tree; /* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
-	bool broadcast;			/* arch_s2_flush reaches CPUs inside their guests */
-	bool auto_time;			/* arch_cpu_idle moves time to its timer instead of waiting */
+	unsigned cpus; /* 1..ARCH_MAX_CPUS */
+	const struct s2_geometry
+		*tree;	/* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
+	bool broadcast; /* arch_s2_flush reaches CPUs inside their guests */
+	bool auto_time; /* arch_cpu_idle moves time to its timer instead of waiting */
 };
 
 /* Everything as after a reset. Call it first in each test; RAM is env_ram's and is not touched. */
@@ -29,8 +30,8 @@ void fake_reset(const struct fake_config *config);
 /* ---- Entries and TLBs ---------------------------------------------------------------------- */
 
 /*
- * Called after each entry is written, on the CPU that wrote it, with what stood there and what stands
- * there now; the place to check invariants in the middle of an operation. NULL: none.
+ * Called after each entry is written, on the CPU that wrote it, with what stood there and what
+ * stands there now; the place to check invariants in the middle of an operation. NULL: none.
  */
 extern void (*fake_on_entry)(uint64_t *where, unsigned level, uint64_t old, uint64_t now);
 

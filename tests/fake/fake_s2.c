@@ -249,7 +249,8 @@ unsigned fake_tlb_used(unsigned cpu)
 
 /* ---- The guest's access --------------------------------------------------------------------- */
 
-/* Walks to the leaf over `gfn` and sets its young and dirty bits. false: nothing there permits it. */
+/* Walks to the leaf over `gfn` and sets its young and dirty bits. false: nothing there permits it.
+ */
 static bool walk(struct arch_s2 *s2, uint64_t gfn, enum access access, struct translation *to,
 		 bool *present)
 {
