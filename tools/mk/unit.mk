@@ -2,7 +2,8 @@
 # Tests on the host: the project's own .c files under the sanitizers.
 #   tests/unit/test_NAME.c       cmocka; linked with mm/, tests/fake/env.c and the helpers; ASan and UBSan
 #   tests/unit/test_hv_NAME.c    also with hv/, hv/dev, hv/drv, hv/machine, libfdt, Zydis and all of tests/fake
-#   tests/unit/test_dev_NAME.c, test_image_NAME.c   with hv/dev, hv/machine and tests/fake/env.c only
+#   tests/unit/test_dev_NAME.c   with hv/dev and tests/fake/env.c only
+#   tests/unit/test_machine_NAME.c, test_image_NAME.c   with hv/machine too; the test is the clock
 #   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) and the helpers
 #   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
 # A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
@@ -20,7 +21,8 @@ UNIT_TESTS   := $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)
 UNIT_HELPERS := $(filter-out $(UNIT_TESTS),$(wildcard tests/unit/*.c))
 UNIT_MM      := $(wildcard mm/*.c)
 UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/*.c)
-UNIT_DEV     := $(wildcard hv/dev/*.c hv/machine/*.c) mm/result.c
+UNIT_DEV     := $(wildcard hv/dev/*.c) mm/result.c
+UNIT_MACHINE := $(UNIT_DEV) $(wildcard hv/machine/*.c)
 UNIT_FAKE    := $(wildcard tests/fake/*.c)
 UNIT_BOOT    := $(filter-out boot/%_$(ARCH).c,$(BOOT_COMMON))
 UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
@@ -43,10 +45,11 @@ $(foreach flavour,$(UNIT_FLAVOURS),$(eval $(call unit_flavour,$(flavour))))
 
 unit_flavour_of = $(if $(filter tsan_%,$(1)),tsan,asan)
 unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
-unit_is_dev     = $(filter test_dev_% test_image_%,$(1))
+unit_is_dev     = $(filter test_dev_%,$(1))
+unit_is_machine = $(filter test_machine_% test_image_%,$(1))
 unit_is_boot    = $(filter test_boot_%,$(1))
-unit_sources    = $(UNIT_HELPERS) $(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_dev),$(UNIT_DEV) \
-	$(wildcard tests/fake/env.c),$(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))))
+unit_sources    = $(UNIT_HELPERS) $(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
+	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_MM)))))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
