@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The dispatch of hypercalls, and those that every guest may make. */
+#include "hv/hypercall.h"
+
+#include <string.h>
+
+#include "arch/arch.h"
+#include "hv/clock.h"
+#include "hv/console.h"
+#include "hv/sched.h"
+#include "hv/trace.h"
+#include "hv/vm.h"
+
+#define CONSOLE_BYTES 1024u
+
+/* A call whose text begins with "T." steers the host, and needs the VM's `host-control`. */
+static const struct entry {
+	hypercall_fn *serve;
+	bool host;
+} table[] = {
+#define X(nr, name, arguments, doc) [nr] = { call_##name, (doc)[0] == 'T' && (doc)[1] == '.' },
+	HYPERCALL_LIST(X)
+#undef X
+};
+
+static enum result dispatch(struct vcpu *v, uint64_t nr, const uint64_t *arg, uint64_t *answer)
+{
+	if (v->exit.hypercall.user)
+		return NO_PERMISSION;
+	if (nr >= sizeof(table) / sizeof(table[0]) || table[nr].serve == NULL)
+		return UNSUPPORTED;
+	if (table[nr].host && !v->vm->config->host_control)
+		return UNSUPPORTED;
+	return table[nr].serve(v, arg, answer);
+}
+
+enum vcpu_state hypercall_serve(struct vcpu *v)
+{
+	uint64_t nr = v->exit.hypercall.nr, answer = 0;
+	enum result r = dispatch(v, nr, v->exit.hypercall.arg, &answer);
+
+	if (r == BUSY || r == RACED || r == WOULD_SLEEP)
+		return exit_defer(v, PENDING_CALL, r);
+	if (v->call.done != 0)
+		memset(&v->call, 0, sizeof(v->call));
+	atomic_fetch_add_explicit(&v->vm->stats.hypercalls, 1, memory_order_relaxed);
+	trace(TRACE_HYPERCALL, v->vm->id, gfn(nr), pfn(v->exit.hypercall.arg[0]), FRAME_FREE, 0, r);
+	arch_vcpu_hypercall_return(v->arch, r == OK ? answer : (uint64_t) - (int64_t)r);
+	if (!v->yield)
+		return VCPU_RUNNING;
+	v->yield = false;
+	return VCPU_READY;
+}
+
+enum result call_nop(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)v, (void)arg, (void)answer;
+	return OK;
+}
+
+enum result call_version(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)v, (void)arg;
+	*answer = TENURE_ABI_VERSION;
+	return OK;
+}
+
+enum result call_console(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	char text[128];
+
+	(void)answer;
+	if (arg[1] > CONSOLE_BYTES)
+		return BAD_ARGUMENT;
+	while (v->call.done < arg[1]) {
+		uint64_t n = arg[1] - v->call.done;
+		if (n > sizeof(text))
+			n = sizeof(text);
+		enum result r = vm_read(v->vm, gpa(arg[0] + v->call.done), text, n);
+		if (r != OK)
+			return r;
+		for (uint64_t i = 0; i < n; i++)
+			console_guest_put(v->vm, text[i]);
+		v->call.done += n;
+	}
+	return OK;
+}
+
+enum result call_end(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)answer;
+	if (arg[0] == 0)
+		vm_end(v->vm, END_POWERED_OFF, 0, "by hypercall");
+	else
+		vm_end(v->vm, END_DEBUG_EXIT, (uint32_t)arg[0], "by hypercall");
+	return OK;
+}
+
+enum result call_time(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)v, (void)arg;
+	*answer = arch_time_ns();
+	return OK;
+}
+
+enum result call_yield(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)arg, (void)answer;
+	v->yield = true;
+	return OK;
+}
+
+enum result call_stats_page(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)answer;
+	return clock_stats_page(v, gpa(arg[0]), arg[1] != 0);
+}
+
+/* The other vCPU begins as vCPU 0 did, but for the place and the first register. */
+enum result call_vcpu_start(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	struct vm *vm = v->vm;
+
+	(void)answer;
+	if (arg[0] >= vm->vcpu_count)
+		return NOT_FOUND;
+	struct vcpu *other = vm->vcpus[arg[0]];
+	if (atomic_exchange_explicit(&other->claimed, true, memory_order_acq_rel))
+		return IN_USE;
+	struct vcpu_start start = vm->start;
+	start.entry = gpa(arg[1]);
+	start.stack = 0;
+	memset(start.arg, 0, sizeof(start.arg));
+	start.arg[0] = arg[2];
+	arch_vcpu_start(other->arch, &start);
+	return sched_start(other) ? OK : IN_USE;
+}
+
+enum result call_vcpu_id(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
+{
+	(void)arg;
+	*answer = v->index;
+	return OK;
+}
