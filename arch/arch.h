@@ -91,6 +91,9 @@ int arch_console_get(void);
 
 uint64_t arch_time_ns(void);
 
+/* Seconds since 1970 (UTC) by the machine's calendar clock; 0: there is none. May be slow. */
+uint64_t arch_wall_seconds(void);
+
 /* A counter of executed instructions, or the finest clock there is: only differences mean anything.
  */
 uint64_t arch_counter(void);
@@ -257,6 +260,9 @@ struct exit {
 			bool on;   /* false: give it up */
 			bool wall; /* the wall clock, written once, else the running clock */
 		} clock;
+		struct {
+			bool irqs_off; /* the guest has interrupts off: none will ever end the wait */
+		} halt;
 		const char *why;
 	};
 };
