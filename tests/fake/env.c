@@ -53,6 +53,11 @@ void env_cpu(unsigned n)
 	cpu_number = n;
 }
 
+unsigned env_cpu_number(void)
+{
+	return cpu_number;
+}
+
 __attribute__((weak)) unsigned mm_cpu(void)
 {
 	return cpu_number;
@@ -63,13 +68,18 @@ __attribute__((weak)) void mm_relax(void)
 	sched_yield();
 }
 
-__attribute__((weak)) void *mm_linear(pfn_t n)
+void *env_linear(pfn_t n)
 {
 	if (n.v < ram_first || n.v - ram_first >= ram_pages) {
-		fprintf(stderr, "mm_linear: frame %#llx is not RAM\n", (unsigned long long)n.v);
+		fprintf(stderr, "env_linear: frame %#llx is not RAM\n", (unsigned long long)n.v);
 		abort();
 	}
 	return ram + (n.v - ram_first) * PAGE_SIZE;
+}
+
+__attribute__((weak)) void *mm_linear(pfn_t n)
+{
+	return env_linear(n);
 }
 
 __attribute__((weak)) _Noreturn void mm_broken(const char *file, int line, const char *what)

@@ -23,6 +23,10 @@ uint64_t env_ram_pages(void);
 
 /* The calling thread is CPU `n` from now on. A thread that never says so is CPU 0. */
 void env_cpu(unsigned n);
+unsigned env_cpu_number(void);
+
+/* Where a frame of the area lies; a frame outside it stops the program. */
+void *env_linear(pfn_t n);
 
 /*
  * Called by mm_broken instead of printing and abort(). It must not return: a test that expects a

@@ -211,7 +211,7 @@ bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
 /* What the entry into a guest does: the flushes asked for since the last one are obeyed. */
 void fake_tlb_enter(struct arch_s2 *s2)
 {
-	struct tlb *t = &tlbs[mm_cpu()];
+	struct tlb *t = &tlbs[env_cpu_number()];
 	unsigned i = (unsigned)(s2->tag % 64);
 	uint64_t gen = atomic_load(&s2->flush_gen);
 
@@ -302,7 +302,7 @@ static bool permits(const struct translation *t, enum access access)
 bool fake_access(struct arch_s2 *s2, gpa_t at, enum access access, void *data, size_t bytes,
 		 struct s2_fault *fault)
 {
-	struct tlb *t = &tlbs[mm_cpu()];
+	struct tlb *t = &tlbs[env_cpu_number()];
 	uint64_t gfn = at.v >> PAGE_SHIFT;
 	struct translation *e = &t->at[gfn % TLB_ENTRIES], fresh = { .valid = true };
 	unsigned char *memory;
