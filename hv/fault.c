@@ -115,8 +115,9 @@ static void fault_account(struct vcpu *v, const struct s2_fault *f, enum result 
 		count(&vm->stats.widened);
 	if (served && a->installed.outcome == S2_SPURIOUS)
 		count(&vm->stats.spurious);
-	vm->last_fault.gfn = n;
-	vm->last_fault.verdict = r;
+	/* relaxed: for a human; another vCPU's fault may come between the two. */
+	atomic_store_explicit(&vm->last_fault.gfn, n.v, memory_order_relaxed);
+	atomic_store_explicit(&vm->last_fault.verdict, r, memory_order_relaxed);
 	trace(outcome_event(r, a->installed.outcome), vm->id, n, served ? a->answer.pfn : pfn(0),
 	      served ? a->answer.class : FRAME_FREE, order, r);
 	explain_fault(vm, f->gpa, f->access, a->has_slot ? &a->slot : NULL,

@@ -109,14 +109,28 @@ static void leaf_remove(struct s2 *s2, uint64_t *at, unsigned level)
 	s2->leaves[level]--;
 }
 
-/*
- * Removes the leaves of [first, end) in one table whose first entry is for `base`; tables wholly
- * inside go too. Widens `removed` to what was taken away.
- */
-static uint64_t table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t base,
-			     struct gfn_range range, struct gfn_range *removed)
+/* What a removal has taken away: leaves, tables, and the gfns that must be flushed. */
+struct removal {
+	uint64_t leaves, tables;
+	struct gfn_range gfns;
+};
+
+static void removal_widen(struct removal *out, gfn_t start, gfn_t end)
 {
-	uint64_t size = level_pages(level), count = 0;
+	if (start.v < out->gfns.start.v)
+		out->gfns.start = start;
+	if (end.v > out->gfns.end.v)
+		out->gfns.end = end;
+}
+
+/*
+ * Removes the leaves of `range` in one table whose first entry is for `base`; tables wholly inside
+ * go too.
+ */
+static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t base,
+			 struct gfn_range range, struct removal *out)
+{
+	uint64_t size = level_pages(level);
 	uint64_t i = range.start.v > base.v ? (range.start.v - base.v) / size : 0;
 
 	for (; i < table_entries(level) && base.v + i * size < range.end.v; i++) {
@@ -127,46 +141,43 @@ static uint64_t table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn
 		struct s2_entry e = arch_s2_decode(level, raw);
 		if (e.kind == S2_LEAF) {
 			leaf_remove(s2, &table[i], level);
-			count++;
-			if (start.v < removed->start.v)
-				removed->start = start;
-			if (end.v > removed->end.v)
-				removed->end = end;
+			out->leaves++;
+			removal_widen(out, start, end);
 		} else if (e.kind == S2_TABLE) {
-			count += table_remove(s2, mm_linear(e.pfn), level - 1, start, range,
-					      removed);
+			table_remove(s2, mm_linear(e.pfn), level - 1, start, range, out);
 			if (start.v >= range.start.v && end.v <= range.end.v) {
 				(void)arch_s2_swap(&table[i], level, 0);
 				s2->tables--;
+				out->tables++;
 				grace_free_table(e.pfn, OWNER_HYPERVISOR);
 			}
 		}
 	}
-	return count;
 }
 
 uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
 {
-	struct gfn_range removed = range;
+	struct removal out = { 0, 0, range };
 
 	grace_enter(); /* until the flush is over no table page given back above is freed (S6) */
-	uint64_t count = table_remove(s2, root_of(s2), top_level(), gfn(0), range, &removed);
+	table_remove(s2, root_of(s2), top_level(), gfn(0), range, &out);
 	mm_step("s2_removed", s2);
-	if (count != 0)
-		shootdown(s2, removed);
+	/* An empty table too: the processor's own walker may have cached the way to it (S6). */
+	if (out.leaves != 0 || out.tables != 0)
+		shootdown(s2, out.gfns);
 	grace_leave();
-	return count;
+	return out.leaves;
 }
 
 /* ---- Installing --------------------------------------------------------------------------- */
 
-/* S2, H7: the largest level whose leaf stays inside the host's span, the memslot, and in step with
- * the pfn. */
-static unsigned level_choose(const struct s2_map *map)
+/* S2, H7: the largest level up to `most` whose leaf stays inside the host's span, the memslot, and
+ * in step with the pfn. */
+static unsigned level_choose(const struct s2_map *map, unsigned most)
 {
 	const struct s2_geometry *g = arch_s2_geometry;
 
-	for (unsigned l = top_level(); l > 0; l--) {
+	for (unsigned l = most; l > 0; l--) {
 		uint64_t within = level_pages(l) - 1, first = map->gfn.v & ~within;
 		if (!(g->leaf_levels & 1u << l) || g->shift[l] > map->answer->order)
 			continue;
@@ -233,14 +244,17 @@ static void leaf_new(struct s2 *s2, struct s2_cache *cache, const struct s2_map 
  * it goes.
  */
 static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
-					  const struct s2_map *map, uint64_t *at, unsigned at_level,
-					  struct s2_entry old) REQUIRES(s2->consumer.lock)
+					  const struct s2_map *map, unsigned level, uint64_t *at,
+					  unsigned at_level, struct s2_entry old)
+	REQUIRES(s2->consumer.lock)
 {
 	pfn_t first = pfn(map->answer->pfn.v & ~(level_pages(at_level) - 1));
 	bool same = first.v == old.pfn.v;
 
 	if (same && arch_s2_geometry->shift[at_level] <= map->answer->order) {
-		uint32_t attrs = leaf_attrs(map) | (old.attrs & (S2_YOUNG | S2_DIRTY | S2_EXEC));
+		/* What it allows it keeps: a notice would have removed what the host narrowed. */
+		uint32_t attrs =
+			leaf_attrs(map) | (old.attrs & (S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY));
 		arch_s2_set(at, at_level, arch_s2_leaf(at_level, first, attrs));
 		return S2_WIDENED;
 	}
@@ -250,7 +264,7 @@ static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
 	gfn_t start = gfn(map->gfn.v & ~(level_pages(at_level) - 1));
 	leaf_remove(s2, at, at_level);
 	shootdown(s2, (struct gfn_range){ start, gfn(start.v + level_pages(at_level)) });
-	leaf_new(s2, cache, map, at, at_level, level_choose(map));
+	leaf_new(s2, cache, map, at, at_level, level);
 	return S2_NEW;
 }
 
@@ -263,7 +277,8 @@ static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s
 
 	/* Smaller leaves stand where a large one would fit: join them. */
 	while (e.kind == S2_TABLE) {
-		at = entry_find(s2, map->gfn, --level, &at_level);
+		level = level_choose(map, level - 1);
+		at = entry_find(s2, map->gfn, level, &at_level);
 		e = arch_s2_decode(at_level, entry_load(at));
 	}
 	if (e.kind == S2_NONE) {
@@ -272,7 +287,7 @@ static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s
 	} else if (leaf_allows(e.attrs, map->access)) {
 		*out = (struct s2_installed){ S2_SPURIOUS, at_level };
 	} else {
-		enum s2_outcome what = leaf_change_locked(s2, cache, map, at, at_level, e);
+		enum s2_outcome what = leaf_change_locked(s2, cache, map, level, at, at_level, e);
 		*out = (struct s2_installed){ what, what == S2_NEW ? level : at_level };
 	}
 	/* F7: the lock that is held keeps out the notice that would free the frame. */
@@ -293,7 +308,7 @@ static struct hva_range leaf_hvas(const struct s2_map *map, unsigned level)
 enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 		       struct s2_installed *out)
 {
-	unsigned level = level_choose(map);
+	unsigned level = level_choose(map, top_level());
 
 	mm_step("s2_install", s2);
 	spin_lock(&s2->consumer.lock);
@@ -309,9 +324,14 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 
 unsigned s2_walk(struct s2 *s2, gfn_t n, struct s2_step steps[S2_MAX_LEVELS])
 {
+	const struct s2_geometry *g = arch_s2_geometry;
 	const uint64_t *table = root_of(s2);
 	unsigned count = 0;
 
+	if (n.v >> (g->shift[top_level()] + g->bits[top_level()]) != 0) {
+		steps[0] = (struct s2_step){ .level = top_level() }; /* no such address */
+		return 1;
+	}
 	for (unsigned l = top_level();; l--) {
 		uint64_t raw = entry_load(&table[entry_index(l, n)]);
 		struct s2_entry e = arch_s2_decode(l, raw);
@@ -372,8 +392,11 @@ static enum result s2_invalidate(struct consumer *c, struct hva_range range, enu
 			removed += s2_remove_locked(s2, gfns);
 	}
 	grace_leave();
-	trace(TRACE_NOTICE, s2->vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
-	      0, OK);
+	gfn_t at = gfn(range.start.v >> PAGE_SHIFT);
+	trace(TRACE_NOTICE, s2->vm->id, at, pfn((range.end.v - range.start.v) >> PAGE_SHIFT),
+	      FRAME_FREE, 0, OK);
+	if (removed != 0)
+		trace(TRACE_REMOVE, s2->vm->id, at, pfn(removed), FRAME_FREE, 0, OK);
 	explain_notice(s2->vm, range, removed);
 	return OK;
 }
@@ -445,6 +468,7 @@ enum result s2_destroy(struct s2 *s2)
 	enum result r = consumer_unregister(&s2->consumer);
 	if (r != OK)
 		return r;
+	grace_drain(); /* who still reads the tree without a lock leaves it (S6) */
 	arch_s2_destroy(&s2->arch);
 	r = block_free(s2->root, g->root_order, OWNER_HYPERVISOR);
 	MM_CHECK(r == OK);

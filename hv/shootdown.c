@@ -5,42 +5,47 @@
 #include "hv/vcpu.h"
 #include "hv/vm.h"
 
-/* Kicks the vCPU's CPU if it is inside; returns whether to wait, and for which count of exits to
- * pass. */
-static bool kick_if_inside(struct vcpu *v, uint64_t *exits)
+/* Where a vCPU was seen inside its guest, and at which of its stays there. */
+struct stay {
+	uint32_t in_guest; /* the CPU + 1; 0: it was outside */
+	uint64_t exits;
+};
+
+/* Kicks the vCPU's CPU if it is inside. */
+static struct stay kick_if_inside(struct vcpu *v)
 {
-	/* seq_cst: after flush_gen was raised, before in_guest is read; see the header. */
-	uint32_t cpu = atomic_load_explicit(&v->in_guest, memory_order_seq_cst);
-	if (cpu == 0)
-		return false;
-	*exits = atomic_load_explicit(&v->exits, memory_order_relaxed);
-	arch_cpu_kick(cpu - 1);
-	return true;
+	/* seq_cst: flush_gen was raised before in_guest is read; see the header. */
+	struct stay s = { atomic_load_explicit(&v->in_guest, memory_order_seq_cst), 0 };
+	if (s.in_guest == 0)
+		return s;
+	/* Read after in_guest: an older count would let a later stay pass that still uses what the
+	 * kick is to end. */
+	s.exits = atomic_load_explicit(&v->exits, memory_order_relaxed);
+	arch_cpu_kick(s.in_guest - 1);
+	return s;
 }
 
-static void wait_outside(struct vcpu *v, uint64_t exits)
+/* On another CPU it is a new stay, which obeys the flush: nobody has kicked that CPU. */
+static void wait_outside(struct vcpu *v, struct stay s)
 {
-	/* acquire: its last use of the old translation is over once it is seen outside. */
-	while (atomic_load_explicit(&v->in_guest, memory_order_acquire) != 0 &&
-	       atomic_load_explicit(&v->exits, memory_order_acquire) == exits)
+	/* acquire: its last use of the old translation is over once it is seen to have left. */
+	while (atomic_load_explicit(&v->in_guest, memory_order_acquire) == s.in_guest &&
+	       atomic_load_explicit(&v->exits, memory_order_acquire) == s.exits)
 		arch_cpu_relax();
 }
 
 void shootdown(struct s2 *s2, struct gfn_range range)
 {
-	uint64_t exits[VM_MAX_VCPUS];
-	uint32_t inside = 0;
+	struct stay stays[VM_MAX_VCPUS];
 	struct vm *vm = s2->vm;
 
 	s2->flushes++;
 	if (arch_s2_flush(&s2->arch, range))
 		return;
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
+		stays[i] = kick_if_inside(vm->vcpus[i]);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		if (kick_if_inside(vm->vcpus[i], &exits[i]))
-			inside |= 1u << i;
-	}
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		if (inside & 1u << i)
-			wait_outside(vm->vcpus[i], exits[i]);
+		if (stays[i].in_guest != 0)
+			wait_outside(vm->vcpus[i], stays[i]);
 	}
 }

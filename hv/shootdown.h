@@ -8,7 +8,8 @@
  *   leaves removed                             v->in_guest = cpu + 1          (seq_cst)
  *   arch_s2_flush: flush_gen raised (seq_cst)  arch_vcpu_run: looks at flush_gen, enters the guest
  *   looks at v->in_guest (seq_cst)             ... leaves it
- *   if set: kick, wait for 0 or another exit   v->exits++; v->in_guest = 0    (release)
+ *   if set: kick that CPU, wait until          v->exits++; v->in_guest = 0    (release)
+ *     in_guest or exits has changed
  *
  * Either this CPU sees in_guest, or the other sees flush_gen and flushes as it enters.
  */

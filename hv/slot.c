@@ -10,8 +10,6 @@
 #include "hv/vm.h"
 #include "mm/block.h"
 
-_Static_assert(VM_MAX_VCPUS <= 32, "shootdown keeps a bit for each vCPU");
-
 static struct slot_table *slots_of(const struct vm *vm)
 {
 	/* acquire: the table is seen filled once it is seen. */

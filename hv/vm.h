@@ -116,8 +116,8 @@ struct vm {
 
 	/* The last fault, for the monitor's `why`. */
 	struct {
-		gfn_t gfn;
-		enum result verdict;
+		_Atomic uint64_t gfn;
+		_Atomic(enum result) verdict;
 	} last_fault;
 
 	/* What exists, for vm_destroy. */
