@@ -4,7 +4,7 @@
 #   tests/unit/test_hv_NAME.c    also with hv/, hv/dev, hv/drv, hv/machine, libfdt, Zydis and all of tests/fake
 #   tests/unit/test_dev_NAME.c   with hv/dev and tests/fake/env.c only
 #   tests/unit/test_machine_NAME.c, test_image_NAME.c   with hv/machine too; the test is the clock
-#   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) and the helpers
+#   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) only
 #   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
 # A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
 
@@ -48,8 +48,10 @@ unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
 unit_is_dev     = $(filter test_dev_%,$(1))
 unit_is_machine = $(filter test_machine_% test_image_%,$(1))
 unit_is_boot    = $(filter test_boot_%,$(1))
-unit_sources    = $(UNIT_HELPERS) $(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
-	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_MM)))))
+unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
+unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
+unit_sources    = $(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
+	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM)))))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
