@@ -19,43 +19,55 @@
 #define TENURE_ABI_VERSION 1
 
 /*        nr  name           arguments                 what it does and returns */
-#define HYPERCALL_LIST(X)                                                                                                                                                  \
-	X(0, nop, "", "Does nothing. Returns 0.")                                                                                                                          \
-	X(1, version, "", "The version of this list (TENURE_ABI_VERSION).")                                                                                                \
-	X(2, console, "gpa, bytes", "Prints text of the guest's memory, at most 1024 bytes.")                                                                              \
-	X(3, end, "status",                                                                                                                                                \
-	  "Ends the VM; the runner's status becomes (status << 1) | 1, or 0 for 0.")                                                                                       \
-	X(4, time, "", "Nanoseconds since the hypervisor started.")                                                                                                        \
-	X(5, yield, "", "Lets another vCPU of this CPU run.")                                                                                                              \
-	X(6, stats_page, "gpa, on",                                                                                                                                        \
-	  "Keeps a page up to date with struct tenure_stats (rule C1), or stops doing so.")                                                                                \
-	X(7, vcpu_start, "vcpu, entry gpa, argument",                                                                                                                      \
-	  "Starts another vCPU of this VM in the caller's mode, with the argument in its first register.")                                                                 \
-	X(8, vcpu_id, "", "The number of the calling vCPU.")                                                                                                               \
-	X(16, drop, "gpa, bytes",                                                                                                                                          \
-	  "T. The host takes the pages' backing away inside a notice; the next touch brings new zeroed memory.")                                                           \
-	X(17, protect, "gpa, bytes, permissions",                                                                                                                          \
-	  "T. Narrows or widens what the host space allows: bit 0 read, 1 write, 2 execute.")                                                                              \
-	X(18, slot_create, "gpa, bytes, backing, flags",                                                                                                                   \
-	  "T. A memslot over new ANON memory (backing 0), or over device or pool memory number backing - 1 of the VM's node; flags bit 0: read-only. Returns its number.") \
-	X(19, slot_delete, "slot", "T. Deletes a memslot.")                                                                                                                \
-	X(20, slot_move, "slot, gpa", "T. Moves a memslot to another gpa.")                                                                                                \
-	X(21, owner_take, "device",                                                                                                                                        \
-	  "T. The owner of device or pool memory number `device` takes it away.")                                                                                          \
-	X(22, owner_give, "device", "T. ... and gives it again, at the same place.")                                                                                       \
-	X(23, owner_move, "device",                                                                                                                                        \
-	  "T. ... moves it to another place (a BAR is reprogrammed, a pool block copied).")                                                                                \
-	X(24, pin, "gpa",                                                                                                                                                  \
-	  "T. Pins the frame behind a page, as a device would; returns its pfn, or why not.")                                                                              \
-	X(25, unpin, "pfn", "T. Releases such a pin.")                                                                                                                     \
-	X(26, storm, "gpa, bytes, rounds",                                                                                                                                 \
-	  "T. That many notices over the range, one after another, while the other vCPUs run. Returns the notices given.")                                                 \
-	X(27, query, "gpa, what", "T. Facts of a page: enum tenure_query.")                                                                                                \
-	X(28, step, "number, expected",                                                                                                                                    \
-	  "T. The tour begins a step: the hypervisor explains the faults and notices that follow, and says after it whether they were as expected.")                       \
-	X(29, step_end, "number, as_expected", "T. The tour ends a step.")                                                                                                 \
-	X(30, zap, "gpa, bytes",                                                                                                                                           \
-	  "T. A notice over the range that changes nothing: the leaves go, the backing stays.")
+#define HYPERCALL_LIST(X)                                                                     \
+	X(0, nop, "", "Does nothing. Returns 0.")                                             \
+	X(1, version, "", "The version of this list (TENURE_ABI_VERSION).")                   \
+	X(2, console, "gpa, bytes", "Prints text of the guest's memory, at most 1024 bytes.") \
+	X(3, end, "status",                                                                   \
+	  "Ends the VM; the runner's status becomes (status << 1) | 1, or 0 for 0.")          \
+	X(4, time, "", "Nanoseconds since the hypervisor started.")                           \
+	X(5, yield, "", "Lets another vCPU of this CPU run.")                                 \
+	X(6, stats_page, "gpa, on",                                                           \
+	  "Keeps a page up to date with struct tenure_stats (rule C1), or stops "             \
+	  "doing so.")                                                                        \
+	X(7, vcpu_start, "vcpu, entry gpa, argument",                                         \
+	  "Starts another vCPU of this VM in the state in which the first one "               \
+	  "began, with the argument in its first register.")                                  \
+	X(8, vcpu_id, "", "The number of the calling vCPU.")                                  \
+	X(16, drop, "gpa, bytes",                                                             \
+	  "T. The host takes the pages' backing away inside a notice; the next "              \
+	  "touch brings new zeroed memory.")                                                  \
+	X(17, protect, "gpa, bytes, permissions",                                             \
+	  "T. Narrows or widens what the host space allows: bit 0 read, 1 write, 2 "          \
+	  "execute.")                                                                         \
+	X(18, slot_create, "gpa, bytes, backing, flags",                                      \
+	  "T. A memslot over new ANON memory (backing 0), or over device or pool "            \
+	  "memory number backing - 1 of the VM's node; flags bit 0: read-only. "              \
+	  "Returns its number.")                                                              \
+	X(19, slot_delete, "slot", "T. Deletes a memslot.")                                   \
+	X(20, slot_move, "slot, gpa", "T. Moves a memslot to another gpa.")                   \
+	X(21, owner_take, "device",                                                           \
+	  "T. The owner of device or pool memory number `device` takes it away.")             \
+	X(22, owner_give, "device", "T. ... and gives it again, at the same place.")          \
+	X(23, owner_move, "device",                                                           \
+	  "T. ... moves it to another place (a BAR is reprogrammed, a pool block "            \
+	  "copied).")                                                                         \
+	X(24, pin, "gpa",                                                                     \
+	  "T. Pins the frame behind a page, as a device would; returns its pfn, or "          \
+	  "why not.")                                                                         \
+	X(25, unpin, "pfn", "T. Releases such a pin.")                                        \
+	X(26, storm, "gpa, bytes, rounds",                                                    \
+	  "T. That many notices over the range, one after another, while the other "          \
+	  "vCPUs run. Returns the notices given.")                                            \
+	X(27, query, "gpa, what", "T. Facts of a page: enum tenure_query.")                   \
+	X(28, step, "number, expected",                                                       \
+	  "T. The tour begins a step: the hypervisor explains the faults and "                \
+	  "notices that follow. expected: stage-2 faults that should come, 0: not "           \
+	  "counted.")                                                                         \
+	X(29, step_end, "number, as_expected", "T. The tour ends a step.")                    \
+	X(30, zap, "gpa, bytes",                                                              \
+	  "T. A notice over the range that changes nothing: the leaves go, the "              \
+	  "backing stays.")
 
 enum tenure_hypercall {
 #define X(nr, name, arguments, doc) TENURE_##name = nr,
@@ -82,7 +94,7 @@ enum tenure_reason {
 
 /* Answers of the query CLASS. */
 enum tenure_class {
-	TENURE_CLASS_FREE,
+	TENURE_CLASS_FREE = 0,
 	TENURE_CLASS_COUNTED,
 	TENURE_CLASS_UNCOUNTED,
 	TENURE_CLASS_TABLE,
@@ -96,21 +108,20 @@ enum tenure_class {
 
 /* what of the call `query`. Answers: see each. */
 enum tenure_query {
-	TENURE_QUERY_CLASS = 0, /* 0 FREE 1 COUNTED 2 UNCOUNTED 3 TABLE 4 RESERVED 5 DEVICE; nothing
-				   mapped: NO_BACKING */
-	TENURE_QUERY_PFN = 1,	/* the pfn that the host has for it */
-	TENURE_QUERY_LEAF = 2,	/* level of the stage-2 leaf + 1, 0: no leaf */
-	TENURE_QUERY_REFS = 3,	/* references of the frame */
-	TENURE_QUERY_PINS = 4,
-	TENURE_QUERY_WRITABLE = 5,     /* does the leaf permit writing */
-	TENURE_QUERY_MEMTYPE = 6,      /* of the leaf: enum memtype */
-	TENURE_QUERY_YOUNG_DIRTY = 7,  /* of the frame's record: bit 0 young, bit 1 dirty */
-	TENURE_QUERY_FAULTS = 8,       /* stage-2 faults of the VM so far; gpa is not looked at */
-	TENURE_QUERY_NOTICES = 9,      /* notices of its space so far */
-	TENURE_QUERY_RACED = 10,       /* lookups lost to a notice so far */
-	TENURE_QUERY_MAX_ROUNDS = 11,  /* most rounds that one fault has needed so far (N8) */
+	TENURE_QUERY_CLASS = 0,	      /* enum tenure_class; nothing there: NO_BACKING, NO_MEMSLOT */
+	TENURE_QUERY_PFN = 1,	      /* the pfn that the host has for it */
+	TENURE_QUERY_LEAF = 2,	      /* level of the stage-2 leaf + 1, 0: no leaf */
+	TENURE_QUERY_REFS = 3,	      /* references of the frame */
+	TENURE_QUERY_PINS = 4,	      /* pins of the frame */
+	TENURE_QUERY_WRITABLE = 5,    /* does the leaf permit writing */
+	TENURE_QUERY_MEMTYPE = 6,     /* of the leaf: enum memtype */
+	TENURE_QUERY_YOUNG_DIRTY = 7, /* of the frame's record: bit 0 young, bit 1 dirty */
+	TENURE_QUERY_FAULTS = 8,      /* stage-2 faults of the VM so far; gpa is not looked at */
+	TENURE_QUERY_NOTICES = 9,     /* notices of its space so far */
+	TENURE_QUERY_RACED = 10,      /* lookups lost to a notice so far */
+	TENURE_QUERY_MAX_ROUNDS = 11, /* most rounds that one fault has needed so far (N8) */
 	TENURE_QUERY_FREE_FRAMES = 12, /* frames on free lists */
-	TENURE_QUERY_SPURIOUS = 13,
+	TENURE_QUERY_SPURIOUS = 13,    /* faults that another CPU had mended (S9) */
 };
 
 /* The page that stats_page keeps up to date. seq is odd while it is being written. */

@@ -5,7 +5,7 @@
  * subtracted. Its configuration is guests/bench.dts: 4 KiB leaves only, one vCPU, device memory
  * number 0 an ivshmem BAR.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define BAR 0x110000000ull

@@ -3,7 +3,7 @@
  * Every way a VM can end, chosen by the command line's first word; "exit=V" and "end=V" take a
  * value.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 /* No IDT, then an exception: the processor gives up. */

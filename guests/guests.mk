@@ -8,21 +8,16 @@ GUESTS_64 := $(filter-out $(GUESTS_32),$(patsubst guests/%.c,%,$(wildcard guests
 GUEST_ELFS := $(patsubst %,$(GUEST_OUT)/%.elf,$(GUESTS_64) $(GUESTS_32))
 
 GUEST_CFLAGS := -std=c11 -ffreestanding -fno-stack-protector -fno-pic -O2 -g -mgeneral-regs-only \
-	$(filter-out -Wthread-safety%,$(WARNINGS)) -I. -I$(GUEST_OUT)/gen
+	$(filter-out -Wthread-safety%,$(WARNINGS)) -I.
 GUEST_CFLAGS_64 := -target x86_64-unknown-none-elf -mno-red-zone $(GUEST_CFLAGS)
 GUEST_CFLAGS_32 := -target i386-unknown-none-elf $(GUEST_CFLAGS)
 GUEST_LDFLAGS := --fatal-warnings -z noexecstack --build-id=none -z max-page-size=4096 -nostdlib
 
 GUEST_LIB_64 := $(addprefix $(GUEST_OUT)/obj64/lib/,start64.S.o guest.c.o text.c.o drawing.c.o)
 GUEST_LIB_32 := $(addprefix $(GUEST_OUT)/obj32/lib/,start32.S.o text.c.o)
-GUEST_STUBS  := $(GUEST_OUT)/gen/guests/hypercall.h
-
-$(GUEST_STUBS): guests/abi.h tools/hypercalls
-	$(call say,GEN,$@)
-	$(Q)tools/hypercalls --stubs $@
 
 define guest_flavour
-$(GUEST_OUT)/obj$(1)/%.c.o: guests/%.c guests/guests.mk $(GUEST_STUBS)
+$(GUEST_OUT)/obj$(1)/%.c.o: guests/%.c guests/guests.mk
 	$$(call say,CC,"$$< ($(1) bits)")
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$(CC) $(GUEST_CFLAGS_$(1)) -MMD -MP -c $$< -o $$@

@@ -6,7 +6,7 @@
  */
 #include <stdint.h>
 
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/text.h"
 #include "guests/lib/x86.h"
 

@@ -3,7 +3,7 @@
  * The hypercalls that every VM has, and the refusals: from user mode, unknown numbers, wild
  * arguments, and those marked T for a VM without host-control ("plain" on the command line).
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define MSR_STAR 0xc0000081

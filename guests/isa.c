@@ -4,7 +4,7 @@
  * is, and string port instructions. What nothing answers floats: reads give all ones or all zeros,
  * writes are lost, and registers, flags and the other operand must be exactly as the manual says.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define NOTHING 0x1c0000000ull /* 7 GiB: mapped by the guest, no memslot of the host */

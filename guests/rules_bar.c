@@ -4,7 +4,7 @@
  * back (H3, H4, N1, P3, S8). The ivshmem device's memory is device memory number 0. vcpus=2
  * rounds=N.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define BAR 0x110000000ull

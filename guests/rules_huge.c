@@ -3,7 +3,7 @@
  * Huge leaves: where they stand, and what is left when a notice cuts one (S2, S4). Needs
  * host-control and 64 MiB of RAM.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define LEAF_4K 1

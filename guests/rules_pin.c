@@ -3,7 +3,7 @@
  * Pins: counted apart, outliving mappings, refused where they cannot be (F4, F5, P3, P6, M13).
  * Needs host-control.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define AREA 0x180000000ull

@@ -4,7 +4,7 @@
  * dropped again, very often. No count moves, no frame is freed, the content stays (F2, F3, P3, P4,
  * M11). The block is device memory number 0 of the VM; pages=N rounds=N.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define BLOCK 0x120000000ull

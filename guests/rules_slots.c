@@ -3,7 +3,7 @@
  * Memslots from the guest's side: made, shown, moved, deleted, read-only, and each refusal (N6, P7,
  * P8, H3). Needs host-control, and 4 GiB upward free.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define A 0x180000000ull

@@ -4,7 +4,7 @@
  * its writer left there, or zero where the host has dropped the page (N1, N4, N8, P5, S9). vcpus=N
  * with the first as the host's hand; rounds=N. Needs host-control.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define AREA 0x180000000ull

@@ -5,7 +5,7 @@
  */
 #include <stdatomic.h>
 
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 static _Atomic uint64_t atomic_sum;

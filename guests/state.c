@@ -4,7 +4,7 @@
  * vCPUs that share a CPU fill them each with its own, wait to be preempted, and look. vcpus=N
  * turns=N.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
 #define REGISTERS 16

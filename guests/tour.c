@@ -4,7 +4,7 @@
  * happen and by which rule; the hypervisor explains the faults and notices as they come; then
  * the guest looks at what it got and judges. Its configuration is guests/tour.dts.
  */
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/drawing.h"
 #include "guests/lib/guest.h"
 

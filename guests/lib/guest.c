@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "guests/hypercall.h"
+#include "guests/lib/hypercall.h"
 #include "guests/lib/text.h"
 
 #define DEBUG_EXIT_PORT 0xf4
