@@ -62,8 +62,7 @@
 	X(27, query, "gpa, what", "T. Facts of a page: enum tenure_query.")                   \
 	X(28, step, "number, expected",                                                       \
 	  "T. The tour begins a step: the hypervisor explains the faults and "                \
-	  "notices that follow. expected: stage-2 faults that should come, 0: not "           \
-	  "counted.")                                                                         \
+	  "notices that follow. expected is the guest's own number: it judges.")              \
 	X(29, step_end, "number, as_expected", "T. The tour ends a step.")                    \
 	X(30, zap, "gpa, bytes",                                                              \
 	  "T. A notice over the range that changes nothing: the leaves go, the "              \

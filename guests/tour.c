@@ -208,7 +208,7 @@ static void storm(void)
 	storm_is_over = true;
 	cpu_wait(1);
 	cpu_wait(2);
-	print("tour: %lu and %lu turns, %ld lookups lost to a notice, at most %ld rounds for a fault\n",
+	print("tour: %lu and %lu turns, %ld lookups lost to a notice, at most %ld rounds\n",
 	      (unsigned long)storm_turns[1], (unsigned long)storm_turns[2],
 	      (long)hc_query(0, TENURE_QUERY_RACED), (long)hc_query(0, TENURE_QUERY_MAX_ROUNDS));
 	report_equal(storm_losses[1] + storm_losses[2], 0, "no count was lost");

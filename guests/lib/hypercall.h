@@ -139,7 +139,7 @@ static inline int64_t hc_query(uint64_t gpa, uint64_t what)
 }
 
 /* T. The tour begins a step: the hypervisor explains the faults and notices that follow.
- * expected: stage-2 faults that should come, 0: not counted. */
+ * expected is the guest's own number: it judges. */
 static inline int64_t hc_step(uint64_t number, uint64_t expected)
 {
 	return vmmcall(TENURE_step, number, expected, 0, 0);

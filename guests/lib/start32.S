@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a Multiboot 1 guest begins: 32-bit flat, paging off, eax = the magic, ebx = the information. */
+/* Where a Multiboot 1 guest begins: 32-bit flat, eax = the magic, ebx = its information. */
 	.section .text.start, "ax"
 	.balign 4
-	.long 0x1badb002, 0x00000003, -(0x1badb002 + 0x00000003) /* modules page-aligned, a memory map */
+	/* The header: modules page-aligned, a memory map. */
+	.long 0x1badb002, 3, -(0x1badb002 + 3)
 
 	.globl start32
 start32:

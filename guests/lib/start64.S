@@ -59,7 +59,7 @@ to_long_mode:
 	.balign 16
 	.globl secondary_entry
 secondary_entry:
-	/* These bytes mean the same in both modes, but for 0x40: `inc %eax` in one, a prefix in the other. */
+	/* The same in both modes, but for 0x40: `inc %eax` in one, a prefix in the other. */
 	movl %eax, %ebp
 	xorl %eax, %eax
 	.byte 0x40
@@ -101,7 +101,7 @@ in_long_mode:
 	hlt
 	jmp 4b
 
-	/* Exceptions: the processor's frame, an error code (or 0), the vector, then the registers. */
+	/* Exceptions: the processor's frame, an error code or 0, the vector, the registers. */
 	.text
 	.macro trap_entry vector
 	.balign 16

@@ -80,7 +80,8 @@ def judge(run, outcome):
     wrong = check(run, outcome)
     if wrong:
         tail = "\n".join(outcome.text.splitlines()[-60:])
-        raise AssertionError(f"{run.name}: " + "; ".join(wrong) + f"\n--- the end of {run.directory}/console.log\n{tail}")
+        raise AssertionError(f"{run.name}: " + "; ".join(wrong)
+                             + f"\n--- the end of {run.directory}/console.log\n{tail}")
 
 
 class Session:
