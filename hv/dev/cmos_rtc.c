@@ -128,12 +128,25 @@ static void take_time(struct cmos *c, uint64_t now_ns)
 		    (int64_t)(now_ns / NS_PER_SECOND);
 }
 
+/* Nanoseconds of the periodic interrupt; 0: off. Rates 1 and 2 mean 8 and 9 with this time base. */
+static uint64_t period_ns(const struct cmos *c)
+{
+	unsigned rate = c->ram[REG_A] & 15;
+
+	if (!rate)
+		return 0;
+	if (rate <= 2)
+		rate += 7;
+	return (NS_PER_SECOND << (rate - 1)) / 32768;
+}
+
 void cmos_init(struct cmos *c, uint64_t wall, uint64_t now_ns)
 {
 	memset(c, 0, sizeof(*c));
 	c->offset = (int64_t)wall - (int64_t)(now_ns / NS_PER_SECOND);
 	c->seen_second = now_ns / NS_PER_SECOND;
 	c->ram[REG_A] = 0x26; /* 32768 Hz, periodic rate 1024 Hz */
+	c->seen_period = now_ns / period_ns(c);
 	c->ram[REG_B] = B_24H;
 	c->ram[REG_D] = D_VALID;
 	c->ram[0x14] = 0x06; /* equipment: coprocessor and a mouse port; no floppy, no display */
@@ -167,18 +180,6 @@ void cmos_set_memory(struct cmos *c, uint64_t memory_bytes)
 		sum += c->ram[i];
 	c->ram[0x2e] = (uint8_t)(sum >> 8);
 	c->ram[0x2f] = (uint8_t)sum;
-}
-
-/* Nanoseconds of the periodic interrupt; 0: off. Rates 1 and 2 mean 8 and 9 with this time base. */
-static uint64_t period_ns(const struct cmos *c)
-{
-	unsigned rate = c->ram[REG_A] & 15;
-
-	if (!rate)
-		return 0;
-	if (rate <= 2)
-		rate += 7;
-	return (NS_PER_SECOND << (rate - 1)) / 32768;
 }
 
 static bool alarm_field(const struct cmos *c, unsigned alarm, unsigned now)

@@ -5,6 +5,7 @@
 #   tests/unit/test_dev_NAME.c   with hv/dev and tests/fake/env.c only
 #   tests/unit/test_machine_NAME.c, test_image_NAME.c   with hv/machine too; the test is the clock
 #   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) only
+#   tests/unit/test_x86_NAME.c  with mm/ and what of arch/x86 runs on any x86 host, and Zydis
 #   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
 # A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
 
@@ -24,6 +25,7 @@ UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/*.c)
 UNIT_DEV     := $(wildcard hv/dev/*.c) mm/result.c
 UNIT_MACHINE := $(UNIT_DEV) $(wildcard hv/machine/*.c)
 UNIT_FAKE    := $(wildcard tests/fake/*.c)
+UNIT_X86     := $(addprefix arch/x86/,acpi.c decode.c gwalk.c inject.c io.c msr.c npt.c pci.c)
 UNIT_BOOT    := $(filter-out boot/%_$(ARCH).c,$(BOOT_COMMON))
 UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
 
@@ -48,6 +50,7 @@ unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
 unit_is_dev     = $(filter test_dev_%,$(1))
 unit_is_machine = $(filter test_machine_% test_image_%,$(1))
 unit_is_boot    = $(filter test_boot_%,$(1))
+unit_is_x86     = $(filter test_x86_%,$(1))
 unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
 unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
 unit_sources    = $(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
@@ -56,7 +59,7 @@ unit_sources    = $(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HE
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
 $(UNIT)/$(1): $(UNIT)/$(2)/tests/unit/$(1).o $$(patsubst %.c,$(UNIT)/$(2)/%.o,$(call unit_sources,$(1))) \
-		$(if $(call unit_is_hv,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
+		$(if $(call unit_is_hv,$(1))$(call unit_is_x86,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
 	$$(call say,LINK,$$@)
 	$$(Q)$(HOSTCC) $(SANITIZE_$(2)) -pthread $$^ -lcmocka -o $$@
 endef

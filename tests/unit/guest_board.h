@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A board in a test: its host records what it is told, guest memory is a block of the test's, and
+ * the test moves the clock. For test_machine_* and test_image_*, which are linked without hv/.
+ */
+#ifndef TESTS_UNIT_GUEST_BOARD_H
+#define TESTS_UNIT_GUEST_BOARD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hv/machine/le.h"
+#include "hv/machine/machine.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define BOARD_MEMORY (64 * MIB)
+
+static struct {
+	struct machine *machine;
+	uint8_t *memory; /* BOARD_MEMORY bytes from gpa 0 */
+	uint64_t now;
+	unsigned notified, resets, exits;
+	uint32_t exit_value;
+	char line[64];
+	unsigned sent;
+	uint64_t written; /* bytes, by the loaders */
+	uint64_t fail_at; /* a write that touches this gpa is refused; 0: none */
+	char why[512];
+	struct vcpu_start start;
+} board;
+
+uint64_t arch_time_ns(void)
+{
+	return board.now;
+}
+
+static void board_notify(struct vm *vm)
+{
+	(void)vm;
+	board.notified++;
+}
+
+static void board_put(struct vm *vm, char c)
+{
+	(void)vm;
+	board.line[board.sent++ % sizeof(board.line)] = c;
+}
+
+static void board_power_off(struct vm *vm)
+{
+	(void)vm;
+	fail_msg("this board has no power switch");
+}
+
+static void board_reset(struct vm *vm)
+{
+	(void)vm;
+	board.resets++;
+}
+
+static void board_exit(struct vm *vm, uint32_t value)
+{
+	(void)vm;
+	board.exits++;
+	board.exit_value = value;
+}
+
+static enum result board_write(struct vm *vm, gpa_t to, const void *from, uint64_t bytes)
+{
+	(void)vm;
+	if (to.v > BOARD_MEMORY || bytes > BOARD_MEMORY - to.v)
+		return NO_MEMSLOT;
+	if (board.fail_at && to.v <= board.fail_at && board.fail_at < to.v + bytes)
+		return OUT_OF_MEMORY;
+	memcpy(board.memory + to.v, from, bytes);
+	board.written += bytes;
+	return OK;
+}
+
+static uint64_t board_wall(struct vm *vm)
+{
+	(void)vm;
+	return 1704067200; /* 2024-01-01 00:00:00 */
+}
+
+static int board_start(void **state)
+{
+	const struct machine_host host = { .notify = board_notify,
+					   .console_put = board_put,
+					   .power_off = board_power_off,
+					   .reset = board_reset,
+					   .debug_exit = board_exit,
+					   .write = board_write,
+					   .wall_seconds = board_wall };
+
+	(void)state;
+	memset(&board, 0, sizeof(board));
+	board.machine = calloc(1, machine_size());
+	board.memory = calloc(1, BOARD_MEMORY);
+	assert_non_null(board.machine);
+	assert_non_null(board.memory);
+	machine_init(board.machine, &host, 2);
+	return 0;
+}
+
+static int board_stop(void **state)
+{
+	(void)state;
+	free(board.machine);
+	free(board.memory);
+	return 0;
+}
+
+#define board_test(f) cmocka_unit_test_setup_teardown(f, board_start, board_stop)
+
+#endif
