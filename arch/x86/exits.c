@@ -149,6 +149,7 @@ void exit_decode(struct arch_vcpu *v, struct exit *out)
 	case VMEXIT_HLT:
 		vcpu_skip(v, HLT_BYTES);
 		out->kind = EXIT_HALT;
+		out->halt.irqs_off = !(v->vmcb.rflags & RFLAGS_IF);
 		return;
 	case VMEXIT_VINTR:
 		arch_vcpu_irq_window(v, false);
