@@ -57,9 +57,7 @@ static enum result clock_write(struct vcpu *v)
 static enum result wall_write(struct vcpu *v, gpa_t at)
 {
 	unsigned char data[CLOCK_BYTES];
-	/* The calendar's time when arch_time_ns was 0: the guest adds the running clock to it. */
-	uint64_t now = arch_wall_seconds(), up = arch_time_ns() / UINT64_C(1000000000);
-	size_t bytes = arch_clock_fill(v->arch, true, now > up ? now - up : 0, data, sizeof(data));
+	size_t bytes = arch_clock_fill(v->arch, true, arch_wall_seconds(), data, sizeof(data));
 
 	return vm_write(v->vm, at, data, bytes);
 }

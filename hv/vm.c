@@ -154,8 +154,8 @@ void vm_destroy(struct vm *vm)
 	unsigned order = env_order(sizeof(*vm));
 	pfn_t frame = vm->frame;
 
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		vcpu_destroy(vm->vcpus[i]);
+	while (vm->vcpu_count != 0)
+		vcpu_destroy(vm->vcpus[--vm->vcpu_count]);
 	clock_give_up_stats(vm);
 	if (vm->machine != NULL)
 		env_block_put(vm->machine_frame, vm->machine_order);
