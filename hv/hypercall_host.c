@@ -347,6 +347,7 @@ enum result call_pin(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
 		*answer = found.pfn.v;
 	trace(TRACE_PIN, vm->id, n, r == OK ? found.pfn : pfn(0),
 	      r == OK ? found.class : FRAME_FREE, 0, r);
+	explain_pin(vm, gpa(arg[0]), r == OK ? found.pfn : pfn(0), r);
 	return r;
 }
 

@@ -16,6 +16,7 @@
 #include "hv/config.h"
 #include "hv/console.h"
 #include "hv/drv/device_memory.h"
+#include "hv/explain.h"
 #include "hv/memory.h"
 #include "hv/monitor.h"
 #include "hv/sched.h"
@@ -214,6 +215,7 @@ static void start_services(unsigned cpus)
 {
 	char why[256] = "";
 
+	atomic_store(&explain_on, config.host.explain);
 	if (trace_init(cpus, config.host.trace_events) != OK)
 		refuse(MAIN_STATUS_STOPPED, "no memory for the trace");
 	enum result r = device_memory_init(&config, why, sizeof(why));

@@ -9,6 +9,7 @@
 
 #include "hv/clock.h"
 #include "hv/console.h"
+#include "hv/drv/device_memory.h"
 #include "hv/env.h"
 #include "hv/sched.h"
 #include "hv/trace.h"
@@ -159,6 +160,8 @@ void vm_destroy(struct vm *vm)
 	clock_give_up_stats(vm);
 	if (vm->machine != NULL)
 		env_block_put(vm->machine_frame, vm->machine_order);
+	if (vm->has_space)
+		device_memory_forget(&vm->space);
 	if (vm->has_s2) {
 		enum result r = s2_destroy(&vm->s2);
 		MM_CHECK(r == OK); /* nobody begins a notice any more */
