@@ -53,6 +53,19 @@ static enum result piece_of(struct vm *vm, gfn_t n, gfn_t end, struct hva_range 
 
 typedef enum result range_fn(struct vm *vm, struct hva_range range, uint64_t extra);
 
+/* Do memslots cover all of [n, end)? Asked before anything is changed. */
+static enum result covered(struct vm *vm, gfn_t n, gfn_t end)
+{
+	while (n.v < end.v) {
+		struct hva_range piece;
+		enum result r = piece_of(vm, n, end, &piece);
+		if (r != OK)
+			return r;
+		n.v += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
+	}
+	return OK;
+}
+
 /* Does `what` to [at, at + bytes), a memslot's part at a time; v->call.done pages are done. */
 static enum result each_piece(struct vcpu *v, uint64_t at, uint64_t bytes, range_fn *what,
 			      uint64_t extra)
@@ -61,16 +74,17 @@ static enum result each_piece(struct vcpu *v, uint64_t at, uint64_t bytes, range
 	if (r != OK)
 		return r;
 	gfn_t start = gpa_to_gfn(gpa(at)), end = gfn(start.v + (bytes >> PAGE_SHIFT));
-	while (start.v + v->call.done < end.v) {
+	if (v->call.done == 0)
+		r = covered(v->vm, start, end);
+	while (r == OK && start.v + v->call.done < end.v) {
 		struct hva_range piece;
 		r = piece_of(v->vm, gfn(start.v + v->call.done), end, &piece);
 		if (r == OK)
 			r = what(v->vm, piece, extra);
-		if (r != OK)
-			return r;
-		v->call.done += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
+		if (r == OK)
+			v->call.done += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
 	}
-	return OK;
+	return r;
 }
 
 static enum result drop_piece(struct vm *vm, struct hva_range range, uint64_t extra)

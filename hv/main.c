@@ -131,6 +131,8 @@ _Noreturn void main_finish(void)
 		vm_end(vms[i], END_KILLED, 0, "the machine ends");
 	for (unsigned i = 0; i < vm_count; i++)
 		summary(vms[i]);
+	if (vm_count == 0)
+		last_line(MAIN_STATUS_GOOD, "killed", 0);
 	const struct vm *vm = spokesman();
 	unsigned status = vm_status(vm), value = 0;
 	enum vm_end_reason reason = vm->end_reason;
@@ -273,8 +275,8 @@ void hv_main(struct bootinfo *given)
 		last_line(failed == 0 ? MAIN_STATUS_GOOD : MAIN_STATUS_STOPPED, "selftest",
 			  failed == 0 ? 0 : MAIN_EXIT_STOPPED);
 	}
-	create_vms();
 	start_cpus(cpus);
+	create_vms();
 	for (unsigned i = 0; i < vm_count; i++)
 		vm_start(vms[i]);
 	sched_loop(arch_cpu_id());
