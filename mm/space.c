@@ -138,6 +138,15 @@ static void region_cut(struct space *s, hva_t a)
 	region_insert(s, &upper);
 }
 
+/* How many regions more there are when it has been cut at both ends of the range. */
+static uint32_t region_cuts(struct space *s, struct hva_range range)
+{
+	const struct region *low = region_find(s, range.start), *high = region_find(s, range.end);
+
+	return (low != NULL && low->range.start.v != range.start.v ? 1u : 0u) +
+	       (high != NULL && high->range.start.v != range.end.v ? 1u : 0u);
+}
+
 /* Takes the regions of the range out of the array; cut at its ends before. */
 static void region_remove(struct space *s, struct hva_range range)
 {
@@ -265,7 +274,7 @@ enum result space_unmap(struct space *s, struct hva_range range, enum notice_mod
 	if (r != OK)
 		return r;
 	spin_lock(&s->lock);
-	r = region_reserve(s, 2);
+	r = region_reserve(s, region_cuts(s, range));
 	if (r == OK)
 		r = clear_locked(s, range);
 	if (r == OK) {
@@ -322,7 +331,7 @@ enum result space_protect(struct space *s, struct hva_range range, unsigned perm
 	spin_lock(&s->lock);
 	r = protect_check(s, range, permissions);
 	if (r == OK)
-		r = region_reserve(s, 2);
+		r = region_reserve(s, region_cuts(s, range));
 	if (r == OK)
 		r = host_split_at(s->root, s->owner, range.start, 1);
 	if (r == OK)
@@ -401,7 +410,7 @@ enum result space_move(struct space *s, struct hva_range range, hva_t to, enum n
 	spin_lock(&s->lock);
 	r = move_check(s, range, target);
 	if (r == OK)
-		r = region_reserve(s, 3);
+		r = region_reserve(s, region_cuts(s, range));
 	if (r == OK)
 		r = host_split_at(s->root, s->owner, range.start, 1);
 	if (r == OK)
