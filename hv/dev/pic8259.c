@@ -32,12 +32,14 @@ static unsigned rank(const struct pic_chip *c, int input)
 /* The input that the chip asks to be acknowledged now, or -1. */
 static int resolve(const struct pic_chip *c)
 {
-	uint8_t in_service = c->isr;
+	uint8_t in_service = c->isr, asking = c->irr & (uint8_t)~c->imr;
 	int wanted;
 
-	if (c->icw)
+	if (!asking || c->icw)
 		return -1;
-	wanted = first_of(c, c->irr & (uint8_t)~c->imr);
+	wanted = first_of(c, asking);
+	if (!in_service)
+		return wanted;
 	if (c->special_mask)
 		in_service &= (uint8_t)~c->imr;
 	if (c->nested)

@@ -58,8 +58,8 @@ static uint64_t advance(struct pit_channel *c, uint64_t tick)
 {
 	uint64_t gone = elapsed(c, tick), periods;
 
-	if (!periodic(c) || !c->running || gone < c->count)
-		return 0;
+	if (!periodic(c) || !c->running || c->count == 0 || gone < c->count)
+		return 0; /* a count is never 0: set_count */
 	if (!c->next_count && gone < 2 * (uint64_t)c->count) {
 		c->start += c->count; /* the common case, without a division */
 		return 1;

@@ -21,9 +21,10 @@ enum result pc_refuse(struct pc_load *l, const char *format, ...)
 {
 	va_list args;
 
+	if (!l->why_bytes)
+		return BAD_ARGUMENT;
 	va_start(args, format);
-	if (l->why_bytes)
-		(void)vsnprintf(l->why, l->why_bytes, format, args);
+	(void)vsnprintf(l->why, l->why_bytes, format, args);
 	va_end(args);
 	return BAD_ARGUMENT;
 }
@@ -117,7 +118,7 @@ enum result pc_claim(struct pc_load *l, uint64_t start, uint64_t bytes, const ch
 	other = claimed(l, start, start + bytes);
 	if (other >= 0)
 		return pc_refuse(l, "%s at [%#llx, %#llx) overlaps %s at [%#llx, %#llx)", what,
-				 (ull)start, (ull)(start + bytes), l->claim[other].what,
+				 (ull)start, (ull)start + bytes, l->claim[other].what,
 				 (ull)l->claim[other].start, (ull)l->claim[other].end);
 	return add_claim(l, start, start + bytes, what);
 }
@@ -185,7 +186,7 @@ enum result pc_put(struct pc_load *l, uint64_t to, const void *from, uint64_t by
 	if (r != OK && l->why_bytes)
 		(void)snprintf(l->why, l->why_bytes,
 			       "guest memory [%#llx, %#llx) cannot be written: %s", (ull)to,
-			       (ull)(to + bytes), result_words(r));
+			       (ull)to + bytes, result_words(r));
 	return r;
 }
 

@@ -163,7 +163,7 @@ static enum result claim_by_addresses(struct pc_load *l, struct multiboot *m)
 			l,
 			"the Multiboot header is damaged: its zeros end at %#x, before the "
 			"loaded part's end %#llx",
-			bss_end, (ull)(load + m->load_bytes));
+			bss_end, (ull)load + m->load_bytes);
 	if (bss_end)
 		m->memory_bytes = bss_end - load;
 	m->entry = le32(h + 28);

@@ -6,6 +6,10 @@
 #ifndef TESTS_UNIT_GUEST_ELF_H
 #define TESTS_UNIT_GUEST_ELF_H
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
 #include "hv/machine/le.h"
 
 #define ELF_FILE 0x1000u
