@@ -133,14 +133,16 @@ static enum result cache_copy(struct pfn_cache *pc, uint64_t offset, void *to, c
 {
 	if (offset > PAGE_SIZE || bytes > PAGE_SIZE - offset)
 		return BAD_ARGUMENT;
-	for (unsigned i = 0; i < CACHE_TRIES; i++) {
-		if (cache_use(pc, offset, to, from, bytes))
-			return OK;
+	for (unsigned i = 0; !cache_use(pc, offset, to, from, bytes); i++) {
+		if (i == CACHE_TRIES)
+			return RACED;
 		enum result r = cache_refresh(pc, from != NULL ? ACCESS_WRITE : ACCESS_READ);
-		if (r != OK)
+		/* A notice that is over, such as the breaking of a shared page just now, costs
+		 * only another lookup. */
+		if (r != OK && (r != RACED || notice_active(&pc->space->notifier)))
 			return r;
 	}
-	return RACED;
+	return OK;
 }
 
 enum result pfn_cache_write(struct pfn_cache *pc, uint64_t offset, const void *from, uint64_t bytes)
