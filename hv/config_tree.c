@@ -53,17 +53,24 @@ bool tree_bad(struct tree *t, int node, const char *property, const char *format
 	return false;
 }
 
+/* As dtc makes them: libfdt itself does not look where the blocks begin. */
+static bool aligned(const void *fdt)
+{
+	return ((uintptr_t)fdt | fdt_off_mem_rsvmap(fdt)) % 8 == 0 &&
+	       fdt_off_dt_struct(fdt) % 4 == 0;
+}
+
 bool tree_open(struct tree *t, const void *fdt, size_t bytes, char *why, size_t why_bytes)
 {
 	*t = (struct tree){ .fdt = fdt, .why = why, .why_bytes = why_bytes };
-	int error =
-		bytes < sizeof(struct fdt_header) ? -FDT_ERR_TRUNCATED : fdt_check_full(fdt, bytes);
+	int error = -FDT_ERR_TRUNCATED;
 
+	if (bytes >= sizeof(struct fdt_header))
+		error = aligned(fdt) ? fdt_check_full(fdt, bytes) : -FDT_ERR_BADLAYOUT;
 	if (error != 0)
 		return tree_bad(t, -1, NULL, "the configuration is not a device tree: %s",
 				fdt_strerror(error));
-	if (fdt_version(fdt) < 17 || fdt_off_dt_struct(fdt) % 4 != 0 ||
-	    fdt_get_name(fdt, 0, NULL) == NULL)
+	if (fdt_version(fdt) < 17 || fdt_get_name(fdt, 0, NULL) == NULL)
 		return tree_bad(t, -1, NULL,
 				"the configuration is not a device tree as dtc makes it");
 	return true;

@@ -232,6 +232,11 @@ uint64_t arch_time_ns(void)
 	return now_ns;
 }
 
+uint64_t arch_wall_seconds(void)
+{
+	return now_ns / 1000000000;
+}
+
 uint64_t arch_counter(void)
 {
 	return now_ns;

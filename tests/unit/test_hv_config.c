@@ -32,7 +32,7 @@
 	   " }; }; }; };"
 #define GPA "gpa = /bits/ 64 <0x100000000>; "
 
-static unsigned char blob[BLOB_BYTES];
+static _Alignas(8) unsigned char blob[BLOB_BYTES];
 static struct config c;
 static char why[256];
 
