@@ -193,6 +193,14 @@ static enum result delete_locked(struct vm *vm, uint32_t id, const gfn_t *to)
 	return table_replace(vm, t, &slot);
 }
 
+/* Leaves the slot lock. A guest that changes its slots again and again must not pile up old tables.
+ */
+static void slots_unlock(struct vm *vm) RELEASES(vm->slot_lock)
+{
+	spin_unlock(&vm->slot_lock);
+	grace_poll();
+}
+
 enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool readonly, uint32_t *id)
 {
 	struct slot new = { .gfns = gfns, .hva = at, .readonly = readonly };
@@ -206,7 +214,7 @@ enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool rea
 		vm->next_slot_id++;
 		*id = new.id;
 	}
-	spin_unlock(&vm->slot_lock);
+	slots_unlock(vm);
 	return r;
 }
 
@@ -214,7 +222,7 @@ enum result slot_delete(struct vm *vm, uint32_t id)
 {
 	spin_lock(&vm->slot_lock);
 	enum result r = delete_locked(vm, id, NULL);
-	spin_unlock(&vm->slot_lock);
+	slots_unlock(vm);
 	return r;
 }
 
@@ -222,7 +230,7 @@ enum result slot_move(struct vm *vm, uint32_t id, gfn_t to)
 {
 	spin_lock(&vm->slot_lock);
 	enum result r = delete_locked(vm, id, &to);
-	spin_unlock(&vm->slot_lock);
+	slots_unlock(vm);
 	return r;
 }
 
