@@ -224,7 +224,8 @@ struct keeper {
 	struct consumer consumer; /* its lock guards what follows */
 	hva_t base;
 	enum result refuse; /* what it answers a NOTICE_TRY */
-	unsigned invalidated, dropped, released;
+	unsigned invalidated, dropped;
+	_Atomic unsigned released;
 	struct kept pages[KEEPER_PAGES];
 };
 
@@ -242,9 +243,12 @@ static inline enum result keeper_invalidate(struct consumer *c, struct hva_range
 	if (mode == NOTICE_TRY && k->refuse != OK)
 		return k->refuse;
 	k->invalidated++;
-	for (unsigned i = 0; i < KEEPER_PAGES; i++) {
-		struct hva_range page = hva_range(hva(k->base.v + i * PAGE_SIZE), PAGE_SIZE);
-		if (!k->pages[i].there || !hva_range_overlaps(page, range))
+	struct hva_range all = hva_range(k->base, KEEPER_PAGES * PAGE_SIZE);
+	uint64_t start = range.start.v > all.start.v ? range.start.v : all.start.v;
+	uint64_t end = range.end.v < all.end.v ? range.end.v : all.end.v;
+	for (uint64_t a = start & ~PAGE_MASK; a < end; a += PAGE_SIZE) {
+		uint64_t i = (a - k->base.v) >> PAGE_SHIFT;
+		if (!k->pages[i].there)
 			continue;
 		if (k->pages[i].counted) /* F7: asserts that the frame is alive */
 			frame_mark(frame_of(k->pages[i].pfn), FRAME_YOUNG);
