@@ -243,12 +243,17 @@ enum result block_alloc(enum frame_class class, unsigned order, owner_t owner, p
 
 /* ---- Taking back --------------------------------------------------------------------------- */
 
+static inline bool is_zero(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed) == 0;
+}
+
 /* The caller alone has the block: it dropped the last reference, or claimed every frame. */
 static void make_free(uint64_t first, unsigned order)
 {
 	struct frame *f = &frame_table[first];
 	for (uint64_t i = 0; i < UINT64_C(1) << order; i++) {
-		MM_ASSERT(f[i].refs == 0 && f[i].pins == 0);
+		MM_ASSERT(is_zero(&f[i].refs) && is_zero(&f[i].pins));
 		atomic_store_explicit(&f[i].shape, frame_shape(FRAME_FREE, 0, FRAME_PART),
 				      memory_order_relaxed);
 		atomic_store_explicit(&f[i].owner, OWNER_NONE.v, memory_order_relaxed);
@@ -294,10 +299,10 @@ enum result block_free(pfn_t first, unsigned order, owner_t owner)
 
 void block_free_counted(struct frame *head)
 {
-	MM_CHECK(frame_class(frame_pfn(head)) == FRAME_COUNTED && head->tail == FRAME_HEAD);
-	MM_CHECK(atomic_load_explicit(&head->refs, memory_order_relaxed) == 0);
-	MM_CHECK(atomic_load_explicit(&head->pins, memory_order_relaxed) == 0);
-	make_free(frame_pfn(head).v, head->order);
+	unsigned order = atomic_load_explicit(&head->order, memory_order_relaxed);
+	MM_CHECK(frame_class(frame_pfn(head)) == FRAME_COUNTED && frame_head(head) == head);
+	MM_CHECK(is_zero(&head->refs) && is_zero(&head->pins));
+	make_free(frame_pfn(head).v, order);
 }
 
 /* ---- Counting and checking ----------------------------------------------------------------- */

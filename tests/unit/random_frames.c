@@ -294,11 +294,25 @@ static void try_free(uint64_t first, unsigned order, owner_t owner)
 	}
 }
 
+/* Gives a block whose frames went to several owners back to one of them. */
+static void make_one_owners(uint64_t first, unsigned order)
+{
+	owner_t one = { model[first].owner };
+	for (uint64_t n = first; n < first + (UINT64_C(1) << order); n++) {
+		owner_t had = { model[n].owner };
+		random_check(frame_change_owner(pfn(n), 1, had, one) == OK);
+		model[n].owner = one.v;
+	}
+}
+
 static void op_free(void)
 {
 	struct model_frame *h;
-	if (any_block(&h) && h->class != FRAME_COUNTED)
-		try_free(first_of(h), h->order, (owner_t){ is_mine(h) ? h->owner : RANDOM_OWNER });
+	if (!any_block(&h) || h->class == FRAME_COUNTED)
+		return;
+	if (is_mine(h) && !random_one_in(8))
+		make_one_owners(first_of(h), h->order);
+	try_free(first_of(h), h->order, (owner_t){ is_mine(h) ? h->owner : RANDOM_OWNER });
 }
 
 static void op_free_wrong(void)
@@ -537,11 +551,8 @@ static void end(void)
 			}
 			continue;
 		}
-		for (uint64_t i = n; i < n + (UINT64_C(1) << h->order); i++)
-			random_check(model[i].owner == RANDOM_OWNER ||
-				     frame_change_owner(pfn(i), 1, (owner_t){ model[i].owner },
-							(owner_t){ RANDOM_OWNER }) == OK);
-		random_check(block_free(pfn(n), h->order, (owner_t){ RANDOM_OWNER }) == OK);
+		make_one_owners(n, h->order);
+		random_check(block_free(pfn(n), h->order, (owner_t){ h->owner }) == OK);
 		model_free(pfn(n));
 	}
 	random_check(model_free_frames == model_total);

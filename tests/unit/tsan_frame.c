@@ -152,7 +152,8 @@ static void get_against_last_put(unsigned cpu)
 			frame_put(f);
 		} else if (frame_try_get(f)) {
 			wrong_if(*(uint64_t *)mm_linear(frame_pfn(f)) != i);
-			atomic_fetch_add(&got, 1);
+			/* relaxed: the put alone must order the reading before the freeing. */
+			atomic_fetch_add_explicit(&got, 1, memory_order_relaxed);
 			frame_put(f);
 		}
 		/* Nobody hands out the frame again before all have tried. */
