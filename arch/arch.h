@@ -127,7 +127,7 @@ struct s2_geometry {
 	bool hw_dirty;	      /* and "dirty" */
 };
 
-extern const struct s2_geometry *arch_s2_geometry; /* valid after arch_init */
+extern const struct s2_geometry *const arch_s2_geometry; /* filled after arch_init */
 
 /* Attributes of a leaf. The memory type stands in bits 8..9 (S2_TYPE). Readable is implied. */
 #define S2_WRITE 0x01u

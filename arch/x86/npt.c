@@ -41,7 +41,7 @@ static const struct s2_geometry tree = {
 	.hw_dirty = true,
 };
 
-const struct s2_geometry *arch_s2_geometry = &tree;
+const struct s2_geometry *const arch_s2_geometry = &tree;
 
 static uint32_t asid_count = 2; /* of which 0 is the host's */
 static unsigned char flush_command = TLB_FLUSH_ALL;

@@ -48,7 +48,8 @@ static const struct s2_geometry default_tree = {
 	.hw_dirty = true,
 };
 
-const struct s2_geometry *arch_s2_geometry = &default_tree;
+static struct s2_geometry tree_in_use;
+const struct s2_geometry *const arch_s2_geometry = &tree_in_use;
 void (*fake_on_entry)(uint64_t *where, unsigned level, uint64_t old, uint64_t now);
 static unsigned tlb_count = 1;
 static bool flush_broadcasts;
@@ -56,7 +57,7 @@ static _Atomic uint64_t next_tag = 1;
 
 void fake_tlb_reset(const struct s2_geometry *tree, unsigned cpus, bool broadcast)
 {
-	arch_s2_geometry = tree != NULL ? tree : &default_tree;
+	tree_in_use = tree != NULL ? *tree : default_tree;
 	tlb_count = cpus;
 	flush_broadcasts = broadcast;
 	fake_on_entry = NULL;
