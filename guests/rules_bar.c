@@ -35,9 +35,12 @@ static void moved(uint64_t rounds)
 		write64(at + 8, 0);
 	report_equal(cpu_run(1, write_through, 1), 0, "another vCPU writes");
 	for (uint64_t round = 0; round < rounds; round++) {
-		int64_t before = hc_query(BAR, TENURE_QUERY_PFN);
+		int64_t before;
 
+		(void)read64(BAR);
+		before = hc_query(BAR, TENURE_QUERY_PFN);
 		refused += hc_owner_move(0) != 0;
+		(void)read64(BAR);
 		stayed += hc_query(BAR, TENURE_QUERY_PFN) == before;
 	}
 	over = true;

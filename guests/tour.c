@@ -63,13 +63,12 @@ static void huge_leaf(void)
 
 static void framebuffer(void)
 {
-	int64_t before;
+	int64_t before = faults();
 
-	report_equal(hc_query(FRAMEBUFFER, TENURE_QUERY_CLASS), TENURE_CLASS_DEVICE,
-		     "the host has a pfn without record");
-	before = faults();
 	write64(FRAMEBUFFER, 0);
 	report_equal(faults() - before, 1, "the touch is one fault");
+	report_equal(hc_query(FRAMEBUFFER, TENURE_QUERY_CLASS), TENURE_CLASS_DEVICE,
+		     "the host has a pfn without a record");
 	report_equal(hc_query(FRAMEBUFFER, TENURE_QUERY_LEAF), LEAF_2M,
 		     "the BAR is mapped by a leaf of 2 MiB");
 	report(hc_query(FRAMEBUFFER, TENURE_QUERY_MEMTYPE) != WRITE_BACK, "it is not cached (S8)");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """One run of the hypervisor for a test: what to run, how it should end, and what it must have said. Runs are
 started before their tests ask for them, two at a time (conftest.py)."""
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,8 @@ DEBIAN = TOP / "build/guests/x86"
 INITRAMFS = DEBIAN / "initramfs.cpio.gz"
 REPORT = re.compile(r"report: (\d+) passed, (\d+) failed")
 SELFCHECK = re.compile(r"selfcheck: (\d+) passed, (\d+) failed")
+# TENURE_ELF=FILE tests another image than the ones built.
+OTHER = ["--elf", os.environ["TENURE_ELF"]] if "TENURE_ELF" in os.environ else []
 END = re.compile(r"^tenure: end status=(\d+) reason=(\S+)", re.MULTILINE)
 
 
@@ -28,7 +31,8 @@ class Run:
     status: int = 0
     reason: str = ""          # of the hypervisor's last line; "": not looked at
     says: tuple = ()
-    never: tuple = (r"report: .* FAIL", r"selfcheck: \S+ FAIL", r"assertion|broken:|UBSan")
+    never: tuple = (r"report: .* FAIL", r"selfcheck: \S+ FAIL", r"assertion|broken:|UBSan",
+                    r"census: (?!every).*")
     limit: float = 60.0
     stdin: bytes = b""
     files: dict = field(default_factory=dict)  # written to the run's directory, {dir} in words is its name
@@ -51,7 +55,7 @@ def perform(run):
     for name, data in run.files.items():
         (run.directory / name).write_bytes(data if isinstance(data, bytes) else data.encode())
     words = [str(word).replace("{dir}", str(run.directory)) for word in run.words]
-    command = [sys.executable, str(TENURE), words[0], "-v", "--timeout", f"{run.limit:g}", *words[1:]]
+    command = [sys.executable, str(TENURE), words[0], "-v", "--timeout", f"{run.limit:g}", *words[1:], *OTHER]
     began = time.monotonic()
     done = subprocess.run(command, cwd=TOP, input=run.stdin, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=run.limit + 30, check=False)
@@ -93,7 +97,7 @@ class Session:
         self.log = OUT / re.sub(r"[^\w.-]+", "_", name)
         self.log.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, str(TENURE), words[0], "-v", "--timeout", f"{limit:g}", *map(str, words[1:])], cwd=TOP,
+            [sys.executable, str(TENURE), words[0], "-v", "--timeout", f"{limit:g}", *map(str, words[1:]), *OTHER], cwd=TOP,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self._read, daemon=True).start()
 

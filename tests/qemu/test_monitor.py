@@ -20,9 +20,9 @@ def fixture_monitor():
         long + table.vm("short", "pins.elf"), devices='shm: shared { driver = "ivshmem"; bar = <2>; };').replace(
             "pins.elf", "rules_pin.elf"))
     with Session("monitor", "run", "-config", directory / "vm.dts", "--cpus", 2, "--devices", limit=120.0) as session:
-        session.expect(r"short: .*report: \d+ passed, 0 failed")
+        session.expect(r"\[short\] report: \d+ passed, 0 failed")
         session.send(ESCAPE)
-        session.expect(r"^tenure> ")
+        session.expect(r"^monitor> ")
         yield session
 
 
@@ -50,7 +50,7 @@ def fixture_monitor():
     ("frame 99999999999999999999999", r"(?i)(number|pfn|usage|no record|no frame)"),
 ], ids=lambda value: value if isinstance(value, str) and "\\" not in value and "(" not in value else "")
 def test_command(monitor, line, pattern):
-    answer = monitor.command(line, rf"((?:.|\n)*?)^tenure> ").group(1)
+    answer = monitor.command(line, rf"((?:.|\n)*?)^monitor> ").group(1)
     assert re.search(pattern, answer), f"{line}: {answer}"
 
 
@@ -70,9 +70,8 @@ def test_linux_shell():
         linux.send("cat /proc/interrupts\n")
         assert int(linux.expect(r"^ *4: +(\d+).*ttyS0").group(1)) > 0
         linux.send(ESCAPE)
-        linux.expect(r"^tenure> ")
+        linux.expect(r"^monitor> ")
         linux.command("vms", r"guest.*running")
-        linux.send(ESCAPE)
-        linux.send("\nexit\n")
+        linux.send("go\nexit\n")
         linux.expect(r"tenure: end status=0 reason=reset", 20)
         assert linux.finish() == 0
