@@ -12,6 +12,7 @@
 #include "hv/clock.h"
 #include "hv/env.h"
 #include "hv/fault.h"
+#include "hv/sched.h"
 #include "hv/vm.h"
 
 const char *vcpu_state_words(enum vcpu_state s)
@@ -99,6 +100,8 @@ static void deliver(struct vcpu *v, struct machine *m)
 {
 	if (arch_vcpu_irq_open(v->arch)) {
 		arch_vcpu_irq_inject(v->arch, machine_irq_ack(m, v->index));
+		/* With the interrupt taken the board may want its next tick. */
+		sched_event_moved(machine_next_event(m));
 		if (!machine_irq_pending(m, v->index))
 			return;
 	}
