@@ -14,58 +14,63 @@
 #include "mm/follow.h"
 #include "mm/grace.h"
 
-/* What is known of the fault when it is over, for the trace and for whoever explains it. */
-struct fault_account {
-	struct slot slot;
-	bool has_slot;
+/* What became of a try that was not refused. */
+struct fault_served {
 	struct follow_answer answer;
 	struct s2_installed installed;
 };
 
-/* One try. RACED: a notice came in between. */
-static enum result fault_try(struct vcpu *v, const struct s2_fault *f, struct fault_account *a)
+/* Follow and install, for the slot that was found under the token. In a grace section. */
+static enum result fault_map(struct vcpu *v, const struct s2_fault *f, gfn_t n,
+			     const struct slot *slot, const struct token *token,
+			     struct fault_served *out)
 {
 	struct vm *vm = v->vm;
-	gfn_t n = gpa_to_gfn(f->gpa);
-
-	/* Before everything that is looked up under it, the memslot included (P5, N6, M1). */
-	struct token token = token_take(&vm->s2.consumer);
-	mm_step("fault_token", v);
-	grace_enter();
-	const struct slot *slot = slot_find(vm, n);
-	a->has_slot = slot != NULL;
-	if (slot != NULL)
-		a->slot = *slot;
-	grace_leave();
-	if (!a->has_slot)
-		return NO_MEMSLOT;
 	struct follow_request rq = {
 		.space = &vm->space,
-		.hva = slot_hva(&a->slot, n),
+		.hva = slot_hva(slot, n),
 		.access = f->access,
 		.intent = INTENT_MAP,
-		.slot_writable = !a->slot.readonly,
+		.slot_writable = !slot->readonly,
 		/* S10: without a hardware dirty bit the first write must fault to be seen. */
 		.want_writable = arch_s2_geometry->hw_dirty,
 		.may_sleep = true,
 		.in_turn = v->turn.mine,
-		.token = &token,
+		.token = token,
 	};
-	enum result r = follow_pfn(&rq, &a->answer);
+	enum result r = follow_pfn(&rq, &out->answer);
 	if (r != OK)
 		return r;
 	mm_step("fault_followed", v);
-	struct s2_map map = { n, a->slot.gfns, rq.hva, f->access, &token, &a->answer };
-	return s2_install(&vm->s2, &v->s2_cache, &map, &a->installed);
+	struct s2_map map = { n, slot->gfns, rq.hva, f->access, token, &out->answer };
+	return s2_install(&vm->s2, &v->s2_cache, &map, &out->installed);
+}
+
+/* One try. RACED: a notice came in between. */
+static enum result fault_try(struct vcpu *v, const struct s2_fault *f, struct fault_served *out)
+{
+	gfn_t n = gpa_to_gfn(f->gpa);
+	enum result r = s2_cache_fill(&v->s2_cache);
+
+	if (r != OK)
+		return r;
+	/* Before everything that is looked up under it, the memslot included (P5, N6, M1). */
+	struct token token = token_take(&v->vm->s2.consumer);
+	mm_step("fault_token", v);
+	grace_enter(); /* the slot stays valid */
+	const struct slot *slot = slot_find(v->vm, n);
+	r = slot == NULL ? NO_MEMSLOT : fault_map(v, f, n, slot, &token, out);
+	grace_leave();
+	return r;
 }
 
 /* N8: after NOTICE_PATIENCE lost lookups the fault waits for its turn. false: it must wait now. */
-static bool fault_turn(struct vcpu *v)
+static bool fault_turn(struct vcpu *v, const struct s2_fault *f)
 {
 	if (v->races < NOTICE_PATIENCE)
 		return true;
 	if (!v->turn.asked)
-		trace(TRACE_WAIT, v->vm->id, gpa_to_gfn(v->fault.gpa), pfn(v->races), FRAME_FREE, 0,
+		trace(TRACE_WAIT, v->vm->id, gpa_to_gfn(f->gpa), pfn(v->races), FRAME_FREE, 0,
 		      RACED);
 	return notice_turn_take(&v->vm->space.notifier, &v->turn);
 }
@@ -92,57 +97,87 @@ static void rounds_note(struct vm *vm, uint64_t rounds)
 		;
 }
 
-static enum trace_event outcome_event(enum result r, enum s2_outcome outcome)
+/* For the monitor. relaxed: two faults at once may leave the gfn of one with the verdict of the
+ * other. */
+static void fault_remember(struct vm *vm, gfn_t n, enum result r)
 {
-	if (r != OK || outcome == S2_NEW)
-		return TRACE_FAULT;
-	return outcome == S2_WIDENED ? TRACE_WIDEN : TRACE_SPURIOUS;
-}
-
-/* The fault is over, one way or the other: counts it, and gives the turn back. */
-static void fault_account(struct vcpu *v, const struct s2_fault *f, enum result r,
-			  const struct fault_account *a)
-{
-	struct vm *vm = v->vm;
-	gfn_t n = gpa_to_gfn(f->gpa);
-	unsigned order = r == OK ? arch_s2_geometry->shift[a->installed.level] : 0;
-	bool served = r == OK;
-
-	if (v->races != 0)
-		rounds_note(vm, v->races + 1u);
-	fault_abandon(v);
-	if (served && a->installed.outcome == S2_WIDENED)
-		count(&vm->stats.widened);
-	if (served && a->installed.outcome == S2_SPURIOUS)
-		count(&vm->stats.spurious);
-	/* relaxed: for a human; another vCPU's fault may come between the two. */
 	atomic_store_explicit(&vm->last_fault.gfn, n.v, memory_order_relaxed);
 	atomic_store_explicit(&vm->last_fault.verdict, r, memory_order_relaxed);
-	trace(outcome_event(r, a->installed.outcome), vm->id, n, served ? a->answer.pfn : pfn(0),
-	      served ? a->answer.class : FRAME_FREE, order, r);
-	explain_fault(vm, f->gpa, f->access, a->has_slot ? &a->slot : NULL,
-		      served ? &a->answer : NULL, order, r);
 }
 
-enum result fault_serve(struct vcpu *v, const struct s2_fault *fault)
+/* The tour's words for it, with the memslot as it is now. */
+static void fault_explain(struct vm *vm, const struct s2_fault *f,
+			  const struct follow_answer *answer, unsigned order, enum result r)
 {
-	struct fault_account a = { .has_slot = false };
-	struct s2_fault f = *fault;
+	struct slot slot;
 
-	if (!v->fault_pending)
+	if (!explain_is_on())
+		return;
+	grace_enter();
+	const struct slot *found = slot_find(vm, gpa_to_gfn(f->gpa));
+	if (found != NULL)
+		slot = *found;
+	grace_leave();
+	explain_fault(vm, f->gpa, f->access, found != NULL ? &slot : NULL, answer, order, r);
+}
+
+/* A fault is refused for good: remembered, traced, said. */
+static void fault_refused(struct vcpu *v, const struct s2_fault *f, enum result r)
+{
+	gfn_t n = gpa_to_gfn(f->gpa);
+
+	fault_remember(v->vm, n, r);
+	trace(TRACE_FAULT, v->vm->id, n, pfn(0), FRAME_FREE, 0, r);
+	fault_explain(v->vm, f, NULL, 0, r);
+}
+
+static void fault_served(struct vcpu *v, const struct s2_fault *f, const struct fault_served *s)
+{
+	static const enum trace_event events[] = {
+		[S2_NEW] = TRACE_FAULT,
+		[S2_WIDENED] = TRACE_WIDEN,
+		[S2_SPURIOUS] = TRACE_SPURIOUS,
+	};
+	struct vm *vm = v->vm;
+	gfn_t n = gpa_to_gfn(f->gpa);
+	unsigned order = arch_s2_geometry->shift[s->installed.level];
+
+	if (__builtin_expect(s->installed.outcome != S2_NEW, false))
+		count(s->installed.outcome == S2_WIDENED ? &vm->stats.widened
+							 : &vm->stats.spurious);
+	fault_remember(vm, n, OK);
+	trace(events[s->installed.outcome], vm->id, n, s->answer.pfn, s->answer.class, order, OK);
+	fault_explain(vm, f, &s->answer, order, OK);
+}
+
+/* It has lost races: waits for its turn if it must. false: wait. */
+static bool fault_again(struct vcpu *v, const struct s2_fault *f)
+{
+	v->fault_pending = !fault_turn(v, f);
+	if (v->fault_pending)
+		count(&v->vm->stats.waits);
+	return !v->fault_pending;
+}
+
+enum result fault_serve(struct vcpu *v, const struct s2_fault *f)
+{
+	struct fault_served served;
+
+	if (v->races == 0)
 		count(&v->vm->stats.faults);
-	v->fault = f;
 	for (;;) {
-		if (!fault_turn(v)) {
-			v->fault_pending = true;
-			count(&v->vm->stats.waits);
+		if (__builtin_expect(v->races != 0, false) && !fault_again(v, f))
 			return BUSY;
-		}
-		enum result r = s2_cache_fill(&v->s2_cache);
-		if (r == OK)
-			r = fault_try(v, &f, &a);
+		enum result r = fault_try(v, f, &served);
 		if (r != RACED && r != BUSY && r != WOULD_SLEEP) {
-			fault_account(v, &f, r, &a);
+			if (__builtin_expect(v->races != 0, false)) {
+				rounds_note(v->vm, v->races + 1u);
+				fault_abandon(v);
+			}
+			if (__builtin_expect(r == OK, true))
+				fault_served(v, f, &served);
+			else
+				fault_refused(v, f, r);
 			return r;
 		}
 		MM_ASSERT(v->races < NOTICE_MAX_ROUNDS); /* N8 */

@@ -177,15 +177,18 @@ static unsigned level_choose(const struct s2_map *map, unsigned most)
 {
 	const struct s2_geometry *g = arch_s2_geometry;
 
-	for (unsigned l = most; l > 0; l--) {
+	unsigned best = 0;
+
+	/* What one level does not fit, no larger one does. */
+	for (unsigned l = 1; l <= most && g->shift[l] <= map->answer->order; l++) {
 		uint64_t within = level_pages(l) - 1, first = map->gfn.v & ~within;
-		if (!(g->leaf_levels & 1u << l) || g->shift[l] > map->answer->order)
-			continue;
-		if (((map->gfn.v ^ map->answer->pfn.v) & within) == 0 &&
-		    first >= map->slot.start.v && first + within < map->slot.end.v)
-			return l;
+		if (((map->gfn.v ^ map->answer->pfn.v) & within) != 0 ||
+		    first < map->slot.start.v || first + within >= map->slot.end.v)
+			break;
+		if (g->leaf_levels & 1u << l)
+			best = l;
 	}
-	return 0;
+	return best;
 }
 
 static uint32_t leaf_attrs(const struct s2_map *map)
