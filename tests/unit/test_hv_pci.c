@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The scan of PCI functions, the sizes of BARs, and the search for free places. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "hv/console.h"
+#include "hv/pci.h"
+#include "tests/unit/pci_devices.h"
+
+static int begin(void **state)
+{
+	(void)state;
+	fake_reset(&(struct fake_config){ .cpus = 1 });
+	console_reset();
+	return 0;
+}
+
+static void what_is_there(void **state)
+{
+	(void)state;
+	pci_add_display(FRAMEBUFFER_AT);
+	pci_add_shared();
+	pci_scan();
+	assert_non_null(pci_function(1));
+	assert_null(pci_function(2));
+	struct pci_function *f = pci_find(0x1234, 0x1111, 0);
+	assert_ptr_equal(f, pci_function(0));
+	assert_null(pci_find(0x1234, 0x1111, 1));
+	assert_int_equal(f->bdf, DISPLAY_BDF);
+	assert_int_equal(f->class, 0x030000);
+	assert_int_equal(f->bars[0].bytes, FRAMEBUFFER_BYTES);
+	assert_int_equal(f->bars[0].base.v, FRAMEBUFFER_AT);
+	assert_true(f->bars[0].wide && f->bars[0].prefetch && !f->bars[0].io);
+	assert_int_equal(f->bars[1].bytes, 0);
+	assert_int_equal(f->bars[2].bytes, PAGE_SIZE);
+	f = pci_find(0x1af4, 0x1110, 0);
+	assert_int_equal(f->bars[0].bytes, 256);
+	assert_false(f->bars[0].wide || f->bars[0].prefetch);
+	assert_int_equal(f->bars[2].bytes, SHARED_BYTES);
+	/* Sizing has left everything as it was. */
+	assert_int_equal(pci_bar_at(DISPLAY_BDF, 0), FRAMEBUFFER_AT);
+	assert_true(pci_decodes(DISPLAY_BDF));
+	pci_print();
+	assert_non_null(strstr(fake_console(), "00:02.0 1234:1111 class 030000\r\n"
+					       "  BAR 0: memory at 0x4000000000, 0x1000000 bytes, "
+					       "64 bit, prefetchable\r\n"));
+}
+
+static void ports_and_huge_bars(void **state)
+{
+	struct fake_pci f = pci_device(1, 2, 0x020000);
+
+	(void)state;
+	f.word[4] = 0xc001;
+	f.writable[4] = 0xffc0; /* 64 ports */
+	pci_wide_bar(&f, 1, UINT64_C(1) << 40, UINT64_C(1) << 33);
+	f.word[8] = 0x10000008; /* the fifth, 32 bits */
+	f.writable[8] = 0xfff00000;
+	fake_pci_add(0x20, &f);
+	pci_scan();
+	const struct pci_bar *b = pci_function(0)->bars;
+	assert_true(b[0].io);
+	assert_int_equal(b[0].bytes, 64);
+	assert_int_equal(b[0].base.v, 0xc000);
+	assert_int_equal(b[1].bytes, UINT64_C(1) << 33);
+	assert_int_equal(b[1].base.v, UINT64_C(1) << 40);
+	assert_int_equal(b[4].bytes, 1 << 20);
+	assert_int_equal(b[4].base.v, 0x10000000);
+	hpa_t place;
+	assert_int_equal(pci_bar_find_place(pci_function(0), 0, &place), UNSUPPORTED);
+	assert_int_equal(pci_bar_find_place(pci_function(0), 3, &place), UNSUPPORTED);
+	assert_int_equal(pci_bar_find_place(pci_function(0), 6, &place), UNSUPPORTED);
+	assert_int_equal(pci_bar_find_place(pci_function(0), 1, &place), NOT_FOUND); /* too large */
+	assert_int_equal(pci_bar_find_place(pci_function(0), 4, &place), NOT_FOUND); /* not wide */
+}
+
+static void functions_and_bridges(void **state)
+{
+	struct fake_pci bridge = pci_device(3, 4, 0x060400), f = pci_device(5, 6, 0x010000);
+	struct fake_pci host = pci_device(7, 8, 0x060000);
+	hpa_t place;
+
+	(void)state;
+	host.writable[4] = 0xfffff000; /* is not probed */
+	fake_pci_add(0, &host);
+	bridge.word[3] = 0x00010000; /* header: a bridge */
+	bridge.word[6] = 0x00000500; /* secondary bus 5 */
+	bridge.word[8] = 0x0000fff0; /* no memory window: limit below base */
+	/* Prefetchable: the first 128 MiB of the window. */
+	bridge.word[9] = 0x07f10001;
+	bridge.word[10] = bridge.word[11] = 0x40;
+	fake_pci_add(0x08, &bridge);
+	f.word[3] = 0x00800000; /* several functions */
+	pci_wide_bar(&f, 0, FAKE_DEVICE_BASE + 32 * MIB, MIB);
+	fake_pci_add(0x500, &f);
+	fake_pci_add(0x503, &f);
+	pci_add_display(FAKE_DEVICE_BASE + 128 * MIB);
+	pci_scan();
+	assert_int_equal(pci_function(0)->bars[0].bytes, 0);
+	assert_int_equal(pci_find(5, 6, 0)->bdf, 0x500);
+	assert_int_equal(pci_find(5, 6, 1)->bdf, 0x503);
+	assert_null(pci_function(5));
+	/* What is behind a bridge stays in its window; what is not stays out of it. */
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 0), 0, &place), UNSUPPORTED);
+	assert_int_equal(pci_bar_find_place(pci_find(0x1234, 0x1111, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 144 * MIB);
+}
+
+static void bars_move(void **state)
+{
+	uint64_t other = FAKE_DEVICE_BASE + 16 * MIB;
+	hpa_t place;
+
+	(void)state;
+	pci_add_display(FRAMEBUFFER_AT);
+	pci_scan();
+	struct pci_function *f = pci_function(0);
+	assert_int_equal(pci_bar_find_place(f, 0, &place), OK);
+	assert_int_equal(place.v, other);
+	pci_bar_place(f, 0, place);
+	assert_int_equal(pci_bar_at(DISPLAY_BDF, 0), other);
+	assert_int_equal(f->bars[0].base.v, other);
+	assert_true(pci_decodes(DISPLAY_BDF));
+	pci_decode(f, false);
+	assert_false(pci_decodes(DISPLAY_BDF));
+	/* The registers are at 64 MiB: those 16 MiB are not free, wherever the search begins. */
+	pci_bar_place(f, 0, hpa(FAKE_DEVICE_BASE + 48 * MIB));
+	assert_int_equal(pci_bar_find_place(f, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 80 * MIB);
+	/* From the last place it goes on at the beginning of the window. */
+	pci_bar_place(f, 0, hpa(FAKE_DEVICE_BASE + FAKE_DEVICE_BYTES - 16 * MIB));
+	assert_int_equal(pci_bar_find_place(f, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE);
+}
+
+static void a_full_window(void **state)
+{
+	struct fake_pci f = pci_device(9, 9, 0x040000);
+	hpa_t place;
+
+	(void)state;
+	pci_add_display(FRAMEBUFFER_AT);
+	pci_wide_bar(&f, 0, FAKE_DEVICE_BASE + 128 * MIB, 128 * MIB);
+	fake_pci_add(0x40, &f);
+	pci_scan();
+	assert_int_equal(pci_bar_find_place(pci_find(9, 9, 0), 0, &place), NOT_FOUND);
+	assert_int_equal(pci_bar_find_place(pci_find(0x1234, 0x1111, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 16 * MIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(what_is_there, begin),
+		cmocka_unit_test_setup(ports_and_huge_bars, begin),
+		cmocka_unit_test_setup(functions_and_bridges, begin),
+		cmocka_unit_test_setup(bars_move, begin),
+		cmocka_unit_test_setup(a_full_window, begin),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
