@@ -437,20 +437,24 @@ static inline bool fix_enter(struct vcpu *v, uint64_t at, enum access access, ui
 	return done;
 }
 
-/* The access, faulting as often as it must. OK, or why a fault was not served. */
+/* The access, faulting as often as it must. OK, or why a fault was not served; BUSY: fix_again. */
 static inline enum result fix_access(struct vcpu *v, uint64_t at, enum access access,
 				     uint64_t *value)
 {
-	struct s2_fault fault;
-
 	for (unsigned i = 0; i < 16; i++) {
-		if (fix_enter(v, at, access, value, &fault))
+		if (fix_enter(v, at, access, value, &v->exit.fault))
 			return OK;
-		enum result r = fault_serve(v, &fault);
+		enum result r = fault_serve(v, &v->exit.fault);
 		if (r != OK)
 			return r;
 	}
 	mm_broken(__FILE__, __LINE__, "a fault is served again and again, and stays");
+}
+
+/* The fault that had to wait, once more. */
+static inline enum result fix_again(struct vcpu *v)
+{
+	return fault_serve(v, &v->exit.fault);
 }
 
 /* The same of page `n`, on CPU 0 by vCPU 0. */
@@ -474,8 +478,8 @@ static inline enum result fix_exec(uint64_t n)
 
 static inline enum result fix_fault(struct vcpu *v, uint64_t n, enum access access)
 {
-	struct s2_fault fault = { .gpa = gpa(n << PAGE_SHIFT), .access = access };
-	return fault_serve(v, &fault);
+	v->exit.fault = (struct s2_fault){ .gpa = gpa(n << PAGE_SHIFT), .access = access };
+	return fault_serve(v, &v->exit.fault);
 }
 
 /* The leaf over page `n`; its level in *level if wanted. */
