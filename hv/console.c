@@ -20,9 +20,10 @@
 #include "mm/lock.h"
 
 #define LINE_BYTES 240
+#define LATER_BYTES 2048
 #define TYPED_BYTES 256u
 #define ESCAPE 0x1d /* Ctrl-] */
-/* How long a guest's line that is not ended (a prompt) is held back. */
+/* A guest that has been silent for so long in the middle of a line has perhaps shown a prompt. */
 #define LINGER_NS UINT64_C(20000000)
 
 #define SPEAKER_NONE -1
@@ -39,6 +40,9 @@ static struct {
 	struct spinlock lock; /* guards the device and what follows */
 	int open;	      /* whose line is open: SPEAKER_NONE, SPEAKER_HOST, or a VM's id */
 	struct pending pending[VM_MAX];
+	uint64_t guest_ns; /* when the guest whose line is open last said something */
+	unsigned later_bytes;
+	char later[LATER_BYTES]; /* the host's lines, until that line is ended */
 } output = { .open = SPEAKER_NONE };
 
 static struct {
@@ -111,6 +115,36 @@ static void put_host(const char *text, const char *prefix)
 	}
 }
 
+#define LOG_PREFIX "tenure: "
+
+/* The host's lines that have waited for a guest's line to end, or wait no longer. */
+static void put_later(void)
+{
+	if (output.later_bytes == 0)
+		return;
+	output.later[output.later_bytes] = '\0';
+	output.later_bytes = 0;
+	if (output.open != SPEAKER_NONE)
+		put_newline();
+	put_host(output.later, LOG_PREFIX);
+}
+
+/* May the host's line wait, so that it does not cut the guest's in two? */
+static bool keep_for_later(const char *text)
+{
+	size_t bytes = strlen(text);
+
+	if (output.open == SPEAKER_NONE || output.open == SPEAKER_HOST ||
+	    arch_time_ns() - output.guest_ns >= LINGER_NS ||
+	    bytes + 1 >= LATER_BYTES - output.later_bytes)
+		return false;
+	memcpy(output.later + output.later_bytes, text, bytes);
+	output.later_bytes += (unsigned)bytes;
+	if (bytes != 0 && text[bytes - 1] != '\n')
+		output.later[output.later_bytes++] = '\n';
+	return true;
+}
+
 /* Shows what is held back of a VM's line, and leaves the line open. */
 static void flush_pending(const struct vm *vm)
 {
@@ -126,6 +160,7 @@ static void flush_pending(const struct vm *vm)
 	for (unsigned i = 0; i < p->bytes; i++)
 		arch_console_put(p->text[i]);
 	p->bytes = 0;
+	output.guest_ns = arch_time_ns();
 }
 
 static void put_line_wise(const struct vm *vm, char c)
@@ -137,6 +172,7 @@ static void put_line_wise(const struct vm *vm, char c)
 	if (c == '\n') {
 		flush_pending(vm);
 		put_newline();
+		put_later();
 		return;
 	}
 	if (p->bytes == LINE_BYTES)
@@ -152,10 +188,13 @@ static void put_raw(const struct vm *vm, char c)
 	if (output.open == SPEAKER_HOST)
 		put_newline();
 	arch_console_put(c);
-	if (c == '\n')
+	output.guest_ns = arch_time_ns();
+	if (c == '\n') {
 		output.open = SPEAKER_NONE;
-	else if (c != '\r' || output.open != SPEAKER_NONE)
+		put_later();
+	} else if (c != '\r' || output.open != SPEAKER_NONE) {
 		output.open = (int)vm->id;
+	}
 }
 
 void console_guest_put(struct vm *vm, char c)
@@ -177,6 +216,7 @@ void console_print(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	output_lock();
+	put_later();
 	put_host(text, "");
 	output_unlock();
 }
@@ -190,19 +230,25 @@ void hv_log(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	output_lock();
-	if (output.open != SPEAKER_NONE)
-		put_newline();
-	put_host(text, "tenure: ");
-	if (output.open != SPEAKER_NONE)
-		put_newline();
+	if (!keep_for_later(text)) {
+		put_later();
+		if (output.open != SPEAKER_NONE)
+			put_newline();
+		put_host(text, LOG_PREFIX);
+		if (output.open != SPEAKER_NONE)
+			put_newline();
+	}
 	output_unlock();
 }
 
+/* What waits for a line's end is shown when the guest has said nothing more for a while. */
 static void flush_older(uint64_t age_ns)
 {
 	uint64_t now = arch_time_ns();
 
 	output_lock();
+	if (now - output.guest_ns >= age_ns)
+		put_later();
 	for (unsigned i = 0; i < vm_count; i++)
 		if (output.pending[i].bytes != 0 && now - output.pending[i].since_ns >= age_ns)
 			flush_pending(vms[i]);
@@ -271,7 +317,5 @@ void console_poll(void)
 	if (input.count != 0)
 		deliver();
 	atomic_flag_clear_explicit(&input.gate, memory_order_release);
-	/* A prompt has no newline: it is shown when its VM has said nothing more for a while. */
-	if (config.vm_count > 1)
-		flush_older(LINGER_NS);
+	flush_older(LINGER_NS);
 }

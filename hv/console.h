@@ -30,7 +30,7 @@ void console_focus(struct vm *vm);
 /* Input goes to the monitor from now on (true), or to the VM with the focus. */
 void console_to_monitor(bool yes);
 
-/* Shows what is held back of lines that are not ended; before the machine ends. */
+/* Shows whatever is held back; before the machine ends. */
 void console_flush(void);
 
 /* A broken host must still speak: from now on locks are ignored. */

@@ -211,13 +211,18 @@ void explain_say_notice(struct vm *vm, struct hva_range range, uint64_t leaves)
 {
 	char text[160], size[SIZE_BYTES];
 
-	if (!worth_saying(vm, NOTICE))
+	if ((leaves == 0 && !in_step(vm)) || !worth_saying(vm, NOTICE))
 		return;
-	snprintf(text, sizeof(text),
-		 "notice hva %#llx, %s: %llu %s removed, no CPU can use %s (N1, N4)",
-		 (unsigned long long)range.start.v, size_words(range.end.v - range.start.v, size),
-		 (unsigned long long)leaves, leaves == 1 ? "leaf" : "leaves",
-		 leaves == 1 ? "it" : "them");
+	int n = snprintf(text, sizeof(text),
+			 "notice hva %#llx, %s: ", (unsigned long long)range.start.v,
+			 size_words(range.end.v - range.start.v, size));
+	size_t room = sizeof(text) - (size_t)n;
+	if (leaves == 0)
+		snprintf(text + n, room, "no leaf is there (N1)");
+	else
+		snprintf(text + n, room, "%llu %s removed, no CPU can use %s (N1, N4)",
+			 (unsigned long long)leaves, leaves == 1 ? "leaf" : "leaves",
+			 leaves == 1 ? "it" : "them");
 	say(vm, text);
 }
 

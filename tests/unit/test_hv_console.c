@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,15 +96,56 @@ static void a_log_line_tears_no_line(void **state)
 	hv_log("one %d", 1);
 	assert_string_equal(fresh(), "tenure: one 1\r\n");
 	guest(0, "half");
-	hv_log("two\nlines\n");
-	guest(0, " a line\r\n");
+	hv_log("two\nlines\n"); /* wait for the line's end */
 	hv_log("three");
+	assert_string_equal(fresh(), "half");
+	guest(0, " a line\r\n");
 	assert_string_equal(fresh(),
-			    "half\r\ntenure: two\r\ntenure: lines\r\n a line\r\ntenure: three\r\n");
+			    " a line\r\ntenure: two\r\ntenure: lines\r\ntenure: three\r\n");
+	/* A prompt: nothing more comes, and the host speaks on a line of its own. */
+	guest(0, "$ ");
+	hv_log("four");
+	console_poll();
+	assert_string_equal(fresh(), "$ ");
+	fake_time_advance(25000000);
+	console_poll();
+	assert_string_equal(fresh(), "\r\ntenure: four\r\n");
+	guest(0, "$ ");
+	fake_time_advance(25000000);
+	hv_log("five");
+	assert_string_equal(fresh(), "$ \r\ntenure: five\r\n");
+	/* The last words of all do not wait. */
+	guest(0, "x");
+	hv_log("six");
+	console_flush();
+	assert_string_equal(fresh(), "x\r\ntenure: six\r\n");
+	guest(0, "y");
+	hv_log("seven");
+	console_break_locks();
+	console_print("stop\n");
+	assert_string_equal(fresh(), "y\r\ntenure: seven\r\nstop\r\n");
 	/* A carriage return alone at the beginning of a line opens none. */
 	guest(0, "\r");
 	hv_log("four");
 	assert_string_equal(fresh(), "\rtenure: four\r\n");
+}
+
+/* What waits has room for a few lines; then the guest's is cut all the same. */
+static void too_much_to_wait(void **state)
+{
+	(void)state;
+	begin(1);
+	guest(0, "half");
+	for (unsigned i = 0; i < 1000; i++)
+		hv_log("line %u", i);
+	guest(0, " a line\n");
+	const char *text = fresh();
+	for (unsigned i = 0; i < 1000; i++) {
+		char line[32];
+		snprintf(line, sizeof(line), "tenure: line %u\r\n", i);
+		text = strstr(text, line);
+		assert_non_null(text);
+	}
 }
 
 static void text_that_is_too_long_is_cut(void **state)
@@ -309,6 +351,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(one_vm_is_raw, end),
 		cmocka_unit_test_teardown(a_log_line_tears_no_line, end),
+		cmocka_unit_test_teardown(too_much_to_wait, end),
 		cmocka_unit_test_teardown(text_that_is_too_long_is_cut, end),
 		cmocka_unit_test_teardown(lines_of_several_vms, end),
 		cmocka_unit_test_teardown(prompts_appear, end),
