@@ -20,6 +20,19 @@ struct fault_served {
 	struct s2_installed installed;
 };
 
+/*
+ * A refusal is a lookup's answer like any other: what was refused inside a notice, as a BAR is that
+ * is just being moved, may be granted after it (P5).
+ */
+static bool refusal_stands(struct vm *vm, const struct token *token, hva_t at)
+{
+	spin_lock(&vm->s2.consumer.lock);
+	bool stands = token_check(&vm->s2.consumer, token,
+				  hva_range(hva(at.v & ~PAGE_MASK), PAGE_SIZE));
+	spin_unlock(&vm->s2.consumer.lock);
+	return stands;
+}
+
 /* Follow and install, for the slot that was found under the token. In a grace section. */
 static enum result fault_map(struct vcpu *v, const struct s2_fault *f, gfn_t n,
 			     const struct slot *slot, const struct token *token,
@@ -40,7 +53,7 @@ static enum result fault_map(struct vcpu *v, const struct s2_fault *f, gfn_t n,
 	};
 	enum result r = follow_pfn(&rq, &out->answer);
 	if (r != OK)
-		return r;
+		return refusal_stands(vm, token, rq.hva) ? r : RACED;
 	mm_step("fault_followed", v);
 	struct s2_map map = { n, slot->gfns, rq.hva, f->access, token, &out->answer };
 	return s2_install(&vm->s2, &v->s2_cache, &map, &out->installed);

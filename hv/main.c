@@ -279,6 +279,7 @@ void hv_main(struct bootinfo *given)
 	create_vms();
 	for (unsigned i = 0; i < vm_count; i++)
 		vm_start(vms[i]);
+	main_poll(); /* nobody wakes this CPU for a VM that could not be started */
 	sched_loop(arch_cpu_id());
 }
 

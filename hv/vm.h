@@ -112,7 +112,7 @@ struct vm {
 	/* Written once, by who ends it, before state becomes VM_ENDED. */
 	enum vm_end_reason end_reason;
 	uint32_t end_status;
-	char end_detail[96];
+	char end_detail[192];
 
 	/* The last fault, for the monitor's `why`. */
 	struct {

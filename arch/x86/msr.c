@@ -12,6 +12,7 @@
 
 #define MSR_PATCH_LEVEL 0x8bu
 #define MSR_NB_CONFIG 0xc001001fu
+#define MSR_INT_PENDING 0xc0010055u /* of older families: no C1E here */
 /* Documentation/virt/kvm/x86/msr.rst */
 #define MSR_PV_WALL_CLOCK 0x4b564d00u
 #define MSR_PV_CLOCK 0x4b564d01u
@@ -26,6 +27,7 @@ static bool read(const struct arch_vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_EFER: *value = v->vmcb.efer & ~EFER_SVME; return true;
 	case MSR_PAT: *value = v->vmcb.g_pat; return true;
 	case MSR_PATCH_LEVEL:
+	case MSR_INT_PENDING:
 	case MSR_NB_CONFIG: *value = 0; return true;
 	case MSR_PV_WALL_CLOCK: *value = v->clock_msr[0]; return true;
 	case MSR_PV_CLOCK: *value = v->clock_msr[1]; return true;

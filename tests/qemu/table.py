@@ -133,7 +133,7 @@ def linux(name, kernel, mode, memory, *words, cpus=1, limit=150.0, firmware="pvh
     return Run(name, ["run", "-kernel", DEBIAN / image, "-initrd", INITRAMFS, "-m", memory, "-append",
                       f"console=ttyS0 reboot=t tenure.mode={mode}", "--cpus", cpus, "--firmware", firmware,
                       "--build", build, *words],
-               0, "reset", (f"selfcheck: {checks} passed, 0 failed",), limit=limit)
+               0, "triple-fault", (f"selfcheck: {checks} passed, 0 failed",), limit=limit)
 
 
 LINUX = [

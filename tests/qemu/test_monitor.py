@@ -73,5 +73,5 @@ def test_linux_shell():
         linux.expect(r"^monitor> ")
         linux.command("vms", r"guest.*running")
         linux.send("go\nexit\n")
-        linux.expect(r"tenure: end status=0 reason=reset", 20)
+        linux.expect(r"tenure: end status=0 reason=triple-fault", 20)
         assert linux.finish() == 0
