@@ -37,10 +37,11 @@ static unsigned passed, failed;
 
 __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
 {
+	char text[TEXT_BYTES];
 	va_list args;
 
 	va_start(args, format);
-	vprint(format, args);
+	put_text(text, format_text(text, sizeof text, format, args));
 	va_end(args);
 }
 

@@ -50,46 +50,36 @@ extern char secondary_entry[], trap_entries[];
 /* ---- Text and checks --------------------------------------------------------------------------
  */
 
-static void lock_text(void)
+/*
+ * By hypercall where there is a hypervisor, a whole piece of text at once: so no other line comes
+ * between. By COM1 without one, or if it refuses.
+ */
+static void say(const char *text, size_t bytes)
 {
 	while (atomic_flag_test_and_set_explicit(&text_lock, memory_order_acquire))
 		pause();
-}
-
-static void unlock_text(void)
-{
+	if (!below_tenure || hc_console((uintptr_t)text, bytes) < 0)
+		put_text(text, bytes);
 	atomic_flag_clear_explicit(&text_lock, memory_order_release);
-}
-
-static void print_locked(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vprint(format, args);
-	va_end(args);
 }
 
 void print(const char *format, ...)
 {
+	char text[TEXT_BYTES];
 	va_list args;
 
-	lock_text();
 	va_start(args, format);
-	vprint(format, args);
+	say(text, format_text(text, sizeof text, format, args));
 	va_end(args);
-	unlock_text();
 }
 
 void report_at(bool ok, const char *name, const char *file, int line)
 {
 	atomic_fetch_add(ok ? &passed : &failed, 1);
-	lock_text();
 	if (ok)
-		print_locked("report: %s ok\n", name);
+		print("report: %s ok\n", name);
 	else
-		print_locked("report: %s FAIL (%s:%d)\n", name, file, line);
-	unlock_text();
+		print("report: %s FAIL (%s:%d)\n", name, file, line);
 }
 
 void report_equal_at(uint64_t is, uint64_t expected, const char *name, const char *file, int line)

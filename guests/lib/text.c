@@ -19,7 +19,23 @@ void put_char(char c)
 	out8(COM1, (uint8_t)c);
 }
 
-static void put_number(unsigned long value, unsigned base, unsigned width, char pad)
+void put_text(const char *text, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i++)
+		put_char(text[i]);
+}
+
+struct out {
+	char *at, *end;
+};
+
+static void add_char(struct out *o, char c)
+{
+	if (o->at < o->end)
+		*o->at++ = c;
+}
+
+static void add_number(struct out *o, unsigned long value, unsigned base, unsigned width, char pad)
 {
 	char digits[24];
 	unsigned count = 0;
@@ -29,26 +45,36 @@ static void put_number(unsigned long value, unsigned base, unsigned width, char 
 		value /= base;
 	} while (value);
 	for (unsigned at = width; at > count; at--)
-		put_char(pad);
+		add_char(o, pad);
 	while (count)
-		put_char(digits[--count]);
+		add_char(o, digits[--count]);
 }
 
-static void put_string(const char *s)
+static void add_string(struct out *o, const char *s)
 {
 	while (*s)
-		put_char(*s++);
+		add_char(o, *s++);
 }
 
-void vprint(const char *format, va_list args)
+static void add_signed(struct out *o, long value, unsigned width, char pad)
 {
+	if (value < 0)
+		add_char(o, '-');
+	add_number(o, value < 0 ? 0ul - (unsigned long)value : (unsigned long)value, 10, width,
+		   pad);
+}
+
+size_t format_text(char *to, size_t room, const char *format, va_list args)
+{
+	struct out o = { to, to + room };
+
 	for (; *format; format++) {
 		unsigned width = 0;
 		bool is_long = false;
 		char pad = ' ';
 
 		if (*format != '%') {
-			put_char(*format);
+			add_char(&o, *format);
 			continue;
 		}
 		if (*++format == '0')
@@ -58,25 +84,22 @@ void vprint(const char *format, va_list args)
 		for (; *format == 'l'; format++)
 			is_long = true;
 		switch (*format) {
-		case 's': put_string(va_arg(args, const char *)); break;
-		case 'c': put_char((char)va_arg(args, int)); break;
-		case 'd': {
-			long value = is_long ? va_arg(args, long) : va_arg(args, int);
-
-			if (value < 0)
-				put_char('-');
-			put_number(value < 0 ? 0ul - (unsigned long)value : (unsigned long)value,
-				   10, width, pad);
+		case 's': add_string(&o, va_arg(args, const char *)); break;
+		case 'c': add_char(&o, (char)va_arg(args, int)); break;
+		case 'd':
+			add_signed(&o, is_long ? va_arg(args, long) : va_arg(args, int), width,
+				   pad);
 			break;
-		}
 		case 'u':
 		case 'x':
-			put_number(is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned),
+			add_number(&o,
+				   is_long ? va_arg(args, unsigned long) : va_arg(args, unsigned),
 				   *format == 'x' ? 16 : 10, width, pad);
 			break;
-		default: put_char(*format); break;
+		default: add_char(&o, *format); break;
 		}
 	}
+	return (size_t)(o.at - to);
 }
 
 /* The compiler makes calls of these two out of loops and assignments. */
