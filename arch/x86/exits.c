@@ -34,11 +34,11 @@ static void s2_fault(const struct arch_vcpu *v, struct exit *out)
 	}
 	out->kind = EXIT_S2_FAULT;
 	out->fault.gpa = gpa(v->vmcb.exit_info_2);
-	out->fault.access = info & NPF_EXEC    ? ACCESS_EXEC
-			    : info & NPF_WRITE ? ACCESS_WRITE
-					       : ACCESS_READ;
+	out->fault.access = ACCESS_READ;
+	if (info & (NPF_WRITE | NPF_EXEC))
+		out->fault.access = info & NPF_EXEC ? ACCESS_EXEC : ACCESS_WRITE;
 	out->fault.present = info & NPF_PRESENT;
-	out->fault.table_walk = info & NPF_TABLE_WALK;
+	out->fault.table_walk = (info & NPF_TABLE_WALK) != 0;
 }
 
 /* rax; rdi, rsi, rdx, r8 in 64-bit mode, ebx, ecx, edx, esi elsewhere. */
@@ -47,18 +47,20 @@ static void hypercall(struct arch_vcpu *v, struct exit *out)
 	out->kind = EXIT_HYPERCALL;
 	out->hypercall.nr = (uint32_t)v->vmcb.rax;
 	out->hypercall.user = v->vmcb.cpl == 3;
+	v->vmcb.interrupt_state &= ~INTERRUPT_SHADOW;
 	if (vcpu_long64(v)) {
+		v->vmcb.rip += VMMCALL_BYTES;
 		out->hypercall.arg[0] = v->regs[RDI];
 		out->hypercall.arg[1] = v->regs[RSI];
 		out->hypercall.arg[2] = v->regs[RDX];
 		out->hypercall.arg[3] = v->regs[R8];
 	} else {
+		v->vmcb.rip = (uint32_t)(v->vmcb.rip + VMMCALL_BYTES);
 		out->hypercall.arg[0] = (uint32_t)v->regs[RBX];
 		out->hypercall.arg[1] = (uint32_t)v->regs[RCX];
 		out->hypercall.arg[2] = (uint32_t)v->regs[RDX];
 		out->hypercall.arg[3] = (uint32_t)v->regs[RSI];
 	}
-	vcpu_skip(v, VMMCALL_BYTES);
 }
 
 static void port_access(struct arch_vcpu *v, struct exit *out)
@@ -138,9 +140,15 @@ void exit_decode(struct arch_vcpu *v, struct exit *out)
 {
 	uint32_t code = (uint32_t)v->vmcb.exit_code;
 
+	if (code == VMEXIT_NPF) {
+		s2_fault(v, out);
+		return;
+	}
+	if (code == VMEXIT_VMMCALL) {
+		hypercall(v, out);
+		return;
+	}
 	switch (code) {
-	case VMEXIT_NPF: s2_fault(v, out); return;
-	case VMEXIT_VMMCALL: hypercall(v, out); return;
 	case VMEXIT_INTR:
 		svm_interrupt_window();
 		out->kind = EXIT_HOST;

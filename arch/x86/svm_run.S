@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * void svm_run(struct arch_vcpu *v, uint64_t vmcb_pa, uint64_t shadow, uint64_t host_vmcb)
+ * svm_run: rdi = struct arch_vcpu. Not a C function: it keeps rsp and rbp and nothing else. Its one
+ * caller (vcpu.c) says so to the compiler, which then saves what it needs and no more.
  *
  * The one way into a guest and out of it. VMRUN switches rax, rsp, rip, rflags, the control registers
  * and most segments; VMLOAD and VMSAVE the rest of the segments and the system call registers; this
@@ -14,6 +15,7 @@
  * shadow is made here, by an STI that really sets IF directly before VMRUN, when the guest has one; a
  * processor that loads it from the VMCB ends in the same state.
  */
+#include "arch/x86/percpu.h"
 #include "arch/x86/vcpu.h"
 
 #define REG(n) (VCPU_REGS + 8 * (n))
@@ -22,16 +24,11 @@
 	.balign 16
 	.globl svm_run
 svm_run:
-	push %rbx
 	push %rbp
-	push %r12
-	push %r13
-	push %r14
-	push %r15
 	push %rdi
-	push %rcx
-	mov %rsi, %rax
-	test %rdx, %rdx			/* kept in ZF: mov changes no flags */
+	pushq %gs:CPU_HOST_VMCB
+	mov VCPU_VMCB_PA(%rdi), %rax
+	testb $1, VCPU_INTERRUPT_STATE(%rdi)	/* kept in ZF: mov changes no flags */
 	mov REG(1)(%rdi), %rcx
 	mov REG(2)(%rdi), %rdx
 	mov REG(3)(%rdi), %rbx
@@ -67,12 +64,7 @@ svm_run:
 	mov %r13, REG(13)(%rax)
 	mov %r14, REG(14)(%rax)
 	mov %r15, REG(15)(%rax)
-	pop %r15
-	pop %r14
-	pop %r13
-	pop %r12
 	pop %rbp
-	pop %rbx
 	ret
 
 2:	cli

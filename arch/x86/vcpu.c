@@ -21,6 +21,8 @@
 const unsigned arch_vcpu_order = ORDER;
 
 _Static_assert(offsetof(struct arch_vcpu, regs) == VCPU_REGS, "svm_run.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, vmcb_pa) == VCPU_VMCB_PA, "svm_run.S uses it");
+_Static_assert(offsetof(struct vmcb, interrupt_state) == VCPU_INTERRUPT_STATE, "svm_run.S uses it");
 _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE << ORDER, "hv gives this many pages");
 _Static_assert(offsetof(struct arch_vcpu, fpu) % 64 == 0, "XSAVE asks for it");
 
@@ -173,9 +175,10 @@ void arch_vcpu_unload(struct arch_vcpu *v)
  * No emulator misses a local flush, so debug builds keep their own account: whoever enters without
  * one must find that this CPU flushed for the same vCPU at the same generation.
  */
-static void account_flush(struct cpu *c, const struct arch_vcpu *v, uint64_t gen)
+static inline void account_flush(const struct arch_vcpu *v, uint64_t gen)
 {
 #ifdef DEBUG
+	struct cpu *c = this_cpu();
 	uint32_t asid = v->vmcb.asid;
 
 	X86_ASSERT(v->loaded && v->last_cpu == c->id && c->asid_user[asid] == v,
@@ -185,27 +188,48 @@ static void account_flush(struct cpu *c, const struct arch_vcpu *v, uint64_t gen
 	X86_ASSERT(c->asid_gen[asid] == gen,
 		   "a vCPU is entered without the flush that was asked for");
 #else
-	(void)c, (void)v, (void)gen;
+	(void)v, (void)gen;
 #endif
+}
+
+/* One entry and exit. svm_run takes v in rdi and keeps rbp and rsp only. */
+static inline void enter(struct arch_vcpu *v)
+{
+	__asm__ volatile("call svm_run"
+			 : "+D"(v)
+			 :
+			 : "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12",
+			   "r13", "r14", "r15", "cc", "memory");
+}
+
+static __attribute__((noinline)) void enter_flushing(struct arch_vcpu *v, uint64_t gen)
+{
+	v->vmcb.tlb_control = npt_flush_command();
+	v->seen_gen = gen;
+	account_flush(v, gen);
+	enter(v);
+	v->vmcb.tlb_control = TLB_NOTHING;
 }
 
 void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
 {
-	struct cpu *c = this_cpu();
 	uint64_t gen = __c11_atomic_load(&v->s2->flush_gen, __ATOMIC_ACQUIRE);
 
-	v->vmcb.tlb_control = gen == v->seen_gen ? TLB_NOTHING : npt_flush_command();
-	v->seen_gen = gen;
-	account_flush(c, v, gen);
-	svm_run(v, v->vmcb_pa, v->vmcb.interrupt_state & INTERRUPT_SHADOW, c->host_vmcb);
-	if (v->vmcb.exit_interrupt_info & EVENT_VALID)
+	if (__builtin_expect(gen != v->seen_gen, false)) {
+		enter_flushing(v, gen);
+	} else {
+		account_flush(v, gen);
+		enter(v);
+	}
+	if (__builtin_expect((v->vmcb.exit_interrupt_info & EVENT_VALID) != 0, false))
 		inject_again(v);
 	exit_decode(v, out);
 }
 
+/* In 32-bit mode the upper half of a register is nothing that a guest may rely on. */
 void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)
 {
-	v->vmcb.rax = vcpu_long64(v) ? value : (uint32_t)value;
+	v->vmcb.rax = value;
 }
 
 uint64_t arch_vcpu_pc(const struct arch_vcpu *v)

@@ -7,7 +7,9 @@
 #define ARCH_X86_VCPU_H
 
 /* Offsets for svm_run.S, asserted in vcpu.c. */
-#define VCPU_REGS 4096
+#define VCPU_INTERRUPT_STATE 0x068
+#define VCPU_REGS 0x1000
+#define VCPU_VMCB_PA 0x1080
 
 #ifndef __ASSEMBLER__
 
@@ -88,9 +90,9 @@ struct arch_vcpu {
 	 * unused. */
 	alignas(64) uint64_t regs[16];
 
+	uint64_t vmcb_pa;
 	struct arch_s2 *s2;
 	struct vcpu *owner;
-	uint64_t vmcb_pa;
 	uint64_t seen_gen; /* of s2->flush_gen: flushes up to it were obeyed on last_cpu */
 	uint32_t asid;
 	unsigned last_cpu; /* where it was loaded last; ARCH_MAX_CPUS: nowhere yet */
@@ -170,10 +172,6 @@ void io_compute(struct arch_vcpu *v, uint64_t gpa, uint64_t value);
 
 /* Up to `room` bytes at rip, as many as can be read without faulting anything in twice. */
 size_t decode_fetch(struct arch_vcpu *v, unsigned char *bytes, size_t room);
-
-/* svm_run.S: one entry and exit. vmcb_pa, host_vmcb: hpa; shadow: of the guest at its first
- * instruction. */
-void svm_run(struct arch_vcpu *v, uint64_t vmcb_pa, uint64_t shadow, uint64_t host_vmcb);
 
 #endif
 #endif
