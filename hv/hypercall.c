@@ -23,33 +23,52 @@ static const struct entry {
 #undef X
 };
 
-static enum result dispatch(struct vcpu *v, uint64_t nr, const uint64_t *arg, uint64_t *answer)
+/* The calls that steer the host: allowed or not, each leaves a trace. */
+__attribute__((noinline)) static enum result host_call(struct vcpu *v, const struct entry *e,
+						       uint64_t *answer)
 {
+	const uint64_t *arg = v->exit.hypercall.arg;
+	enum result r = UNSUPPORTED;
+
+	if (v->vm->config->host_control)
+		r = e->serve(v, arg, answer);
+	trace(TRACE_HYPERCALL, v->vm->id, gfn(v->exit.hypercall.nr), pfn(arg[0]), FRAME_FREE, 0, r);
+	return r;
+}
+
+static enum result dispatch(struct vcpu *v, uint64_t *answer)
+{
+	uint64_t nr = v->exit.hypercall.nr;
+
 	if (v->exit.hypercall.user)
 		return NO_PERMISSION;
 	if (nr >= sizeof(table) / sizeof(table[0]) || table[nr].serve == NULL)
 		return UNSUPPORTED;
-	if (table[nr].host && !v->vm->config->host_control)
-		return UNSUPPORTED;
-	return table[nr].serve(v, arg, answer);
+	if (table[nr].host)
+		return host_call(v, &table[nr], answer);
+	return table[nr].serve(v, v->exit.hypercall.arg, answer);
+}
+
+/* The call is over: nothing of it may be found by the next one. */
+static enum vcpu_state finish(struct vcpu *v, enum result r, uint64_t answer)
+{
+	atomic_fetch_add_explicit(&v->vm->stats.hypercalls, 1, memory_order_relaxed);
+	arch_vcpu_hypercall_return(v->arch, r == OK ? answer : (uint64_t) - (int64_t)r);
+	if (v->call.done == 0)
+		return VCPU_RUNNING;
+	bool yield = v->call.yield;
+	memset(&v->call, 0, sizeof(v->call));
+	return yield ? VCPU_READY : VCPU_RUNNING;
 }
 
 enum vcpu_state hypercall_serve(struct vcpu *v)
 {
-	uint64_t nr = v->exit.hypercall.nr, answer = 0;
-	enum result r = dispatch(v, nr, v->exit.hypercall.arg, &answer);
+	uint64_t answer = 0;
+	enum result r = dispatch(v, &answer);
 
 	if (r == BUSY || r == RACED || r == WOULD_SLEEP)
 		return exit_defer(v, PENDING_CALL, r);
-	if (v->call.done != 0)
-		memset(&v->call, 0, sizeof(v->call));
-	atomic_fetch_add_explicit(&v->vm->stats.hypercalls, 1, memory_order_relaxed);
-	trace(TRACE_HYPERCALL, v->vm->id, gfn(nr), pfn(v->exit.hypercall.arg[0]), FRAME_FREE, 0, r);
-	arch_vcpu_hypercall_return(v->arch, r == OK ? answer : (uint64_t) - (int64_t)r);
-	if (!v->yield)
-		return VCPU_RUNNING;
-	v->yield = false;
-	return VCPU_READY;
+	return finish(v, r, answer);
 }
 
 enum result call_nop(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
@@ -106,7 +125,8 @@ enum result call_time(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
 enum result call_yield(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
 {
 	(void)arg, (void)answer;
-	v->yield = true;
+	v->call.yield = true;
+	v->call.done = 1;
 	return OK;
 }
 

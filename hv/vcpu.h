@@ -39,10 +39,11 @@ enum vcpu_pending { PENDING_NONE, PENDING_IO, PENDING_CALL, PENDING_CLOCK };
 
 /* How far a hypercall that met a notice has come; what the fields mean is the call's own. */
 struct vcpu_call {
-	uint64_t done;
+	uint64_t done; /* 0: nothing of the others is set */
 	hva_t place;
 	uint64_t bytes;
 	enum result verdict;
+	bool yield; /* when it is over, the CPU is let go */
 };
 
 struct vcpu {
@@ -57,7 +58,6 @@ struct vcpu {
 	bool fault_pending;	 /* exit.fault is to be served again before the guest is entered */
 	bool halted;	 /* it has executed its halt instruction, and no interrupt came since */
 	bool halted_off; /* ... with interrupts off: for ever */
-	bool yield;	 /* it asked to make room */
 	enum vcpu_pending pending;
 	struct io_access io; /* PENDING_IO: served, not yet told to the guest */
 	struct vcpu_call call;
