@@ -162,8 +162,11 @@ static bool short_of_memory(enum result r)
 	return r == OUT_OF_MEMORY && block_free_frames() < 1200;
 }
 
+static uint64_t answers[RESULT_COUNT], effects[4], raced_installs;
+
 static void expect(enum result wanted, enum result got)
 {
+	answers[got]++;
 	if (got != wanted && !short_of_memory(got))
 		fail_msg("%s: \"%s\", not \"%s\"", doing, result_words(got), result_words(wanted));
 }
@@ -171,10 +174,19 @@ static void expect(enum result wanted, enum result got)
 /* ---- Choosing
  * -------------------------------------------------------------------------------------- */
 
+static unsigned focus; /* most of what happens, happens near here for a while */
+
+static unsigned any_page(void)
+{
+	if (one_in(300))
+		focus = any(PAGES - 64);
+	return one_in(8) ? any(PAGES) : focus + any(48);
+}
+
 static void any_range(unsigned *first, unsigned *end)
 {
 	unsigned size = 1 + any(one_in(8) ? 100 : 12);
-	*first = any(PAGES);
+	*first = any_page();
 	if (one_in(16)) {
 		*first &= ~511u;
 		size = 512 * (1 + any(2));
@@ -195,8 +207,10 @@ static enum access any_access(void)
 static unsigned any_permissions(void)
 {
 	static const unsigned sets[] = {
-		RW, RW, RW, RWX, ACCESS_READ, ACCESS_READ | ACCESS_EXEC, ACCESS_WRITE, 0
+		RW, RW, RW, RW, RWX, RWX, ACCESS_READ, (unsigned)ACCESS_READ | ACCESS_EXEC
 	};
+	if (one_in(16))
+		return one_in(2) ? ACCESS_WRITE : 0;
 	return sets[any(8)];
 }
 
@@ -230,7 +244,7 @@ static struct region_spec any_spec(unsigned *source)
 	spec.share_zero = false;
 	spec.kind =
 		sources[*source].kind == SOURCE_MIXED || one_in(8) ? REGION_MIXED : REGION_PFNMAP;
-	spec.type = (enum memtype)any(4);
+	spec.type = one_in(2) ? MEM_WRITE_BACK : (enum memtype)any(4);
 	spec.ops = &source_ops;
 	spec.owner = &sources[*source];
 	spec.offset = any(one_in(2) ? 4 : 64) * PAGE_SIZE * (one_in(4) ? 512 : 1);
@@ -252,6 +266,11 @@ static void op_map(void)
 
 	doing = "map";
 	any_range(&first, &end);
+	if (one_in(2)) { /* fill the hole around the page, up to a limit */
+		for (end = first; end < PAGES && end < first + 600 && model[end].region == 0;)
+			end++;
+		end += end == first;
+	}
 	enum result wanted = spec_answer(&spec);
 	if (wanted == OK && has_region(first, end))
 		wanted = OVERLAPS;
@@ -299,8 +318,10 @@ static enum result move_answer(unsigned first, unsigned end, unsigned to)
 /* The four changes: each is a notice, which widens the hull of those that are open. */
 static void op_change(void)
 {
-	unsigned first, end, permissions = any_permissions(), which = any(8);
+	unsigned first, end, permissions = any_permissions(), which = any(12);
 	unsigned to = any(PAGES - 1024);
+	if (which == 0 && !one_in(3))
+		which = 5;
 	enum result wanted = OK, r;
 
 	any_range(&first, &end);
@@ -370,7 +391,7 @@ static void check_around(unsigned p)
 /* A round of a stage-2 fault, and what must come of it. */
 static void op_fault(void)
 {
-	unsigned p = any(PAGES);
+	unsigned p = any_page();
 	enum access access = any_access();
 	struct token t = token_take(&vm.consumer);
 	struct follow_request rq = map_request(&t, hva(page_hva(p).v + any(PAGE_SIZE)), access);
@@ -387,6 +408,7 @@ static void op_fault(void)
 		wanted = predict_fault(p, access, false, &effect);
 	enum result r = follow_pfn(&rq, &answer);
 	expect(wanted, r);
+	effects[r == OK ? effect : EFFECT_NONE]++;
 	if (r == OK)
 		absorb(p, access, false, effect);
 	if (effect == EFFECT_BROKEN)
@@ -404,6 +426,7 @@ static void op_fault(void)
 		if (holds)
 			keep_page(&vm.pages[p], &answer);
 		spin_unlock(&vm.consumer.lock);
+		raced_installs += raced;
 		if (holds == raced)
 			model_fail(p, raced ? "established in a notice" : "lost for no reason");
 	}
@@ -433,7 +456,7 @@ static enum result pin_answer(unsigned p, enum access access, enum effect *effec
 
 static void op_pin(void)
 {
-	unsigned p = any(PAGES);
+	unsigned p = any_page();
 	enum access access = any_access();
 	struct follow_request rq = map_request(NULL, page_hva(p), access);
 	struct follow_answer answer;
@@ -468,7 +491,7 @@ static void op_pin(void)
 /* PREFETCH and PEEK find what is there, and nothing else. */
 static void op_look(void)
 {
-	unsigned p = any(PAGES);
+	unsigned p = any_page();
 	enum access access = any_access();
 	struct token t = token_take(&vm.consumer);
 	struct follow_request rq = map_request(&t, page_hva(p), access);
@@ -502,7 +525,7 @@ static void op_cache(void)
 	doing = "cache";
 	if (one_in(8) && open_count == 0) {
 		expect(OK, pfn_cache_destroy(pc));
-		expect(OK, pfn_cache_create(pc, &world.space, page_hva(any(PAGES))));
+		expect(OK, pfn_cache_create(pc, &world.space, page_hva(any_page())));
 		return;
 	}
 	bool ready = pc->kept != PFN_CACHE_NOTHING && (access == ACCESS_READ || pc->writable);
@@ -559,7 +582,7 @@ static bool source_renew(struct source *s)
 	s->write_order = s->order;
 	switch (s->kind) {
 	case SOURCE_POOL:
-		s->order = any(10);
+		s->order = 4 + any(6);
 		s->write_order = one_in(2) ? s->order : 0;
 		s->gone = block_alloc(FRAME_UNCOUNTED, s->order, alice, &s->first) != OK;
 		return !s->gone;
@@ -684,6 +707,19 @@ static void end(void)
 	world_end();
 }
 
+static void say_what_happened(void)
+{
+	for (unsigned r = 0; r < RESULT_COUNT; r++)
+		if (answers[r] != 0)
+			print_message("# %10llu %s\n", (unsigned long long)answers[r],
+				      result_words((enum result)r));
+	print_message("# faults made %llu entries, widened %llu, broke %llu, raced %llu times\n",
+		      (unsigned long long)effects[EFFECT_MADE],
+		      (unsigned long long)effects[EFFECT_WIDENED],
+		      (unsigned long long)effects[EFFECT_BROKEN],
+		      (unsigned long long)raced_installs);
+}
+
 static void random_operations(void **state)
 {
 	const char *ops_text = getenv("RANDOM_OPS"), *seed_text = getenv("RANDOM_SEED");
@@ -705,6 +741,7 @@ static void random_operations(void **state)
 	}
 	model_check();
 	end();
+	say_what_happened();
 }
 
 int main(void)
