@@ -26,7 +26,7 @@
 /* A guest that has been silent for so long in the middle of a line has perhaps shown a prompt. */
 #define LINGER_NS UINT64_C(20000000)
 
-#define SPEAKER_NONE -1
+#define SPEAKER_NONE (-1)
 #define SPEAKER_HOST VM_MAX
 
 /* What a VM has said of its line so far and the console has not shown yet; several VMs only. */

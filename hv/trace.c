@@ -172,7 +172,7 @@ void trace_print(unsigned count)
 
 void trace_dump(void)
 {
-	static struct reader r;
+	static struct reader r; /* as above */
 	const struct trace_record *t;
 	unsigned cpu;
 
@@ -180,7 +180,8 @@ void trace_dump(void)
 	hv_log("trace begin");
 	while ((t = reader_next(&r, &cpu)) != NULL) {
 		struct event e = unpack(&r, t);
-		hv_log("trace ns=%llu cpu=%u vm=%s event=%s gfn=%#llx pfn=%#llx class=%s order=%u verdict=%u",
+		hv_log("trace ns=%llu cpu=%u vm=%s event=%s gfn=%#llx pfn=%#llx class=%s order=%u "
+		       "verdict=%u",
 		       (unsigned long long)e.ns, cpu, vm_name(e.vm),
 		       trace_event_words((enum trace_event)e.event), (unsigned long long)e.gfn,
 		       (unsigned long long)e.pfn, frame_class_words(e.class), e.order,

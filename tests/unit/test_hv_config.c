@@ -71,9 +71,12 @@ static void whole_tree(void **state)
 		"host { cpus = <2>; memory = \"256M\"; quantum-us = <5000>; huge-pages = \"off\";"
 		" trace-events = <64>; prompt; explain; exit-device; pool = \"4M\"; };"
 		"devices { fb: framebuffer { driver = \"display\"; };"
-		" shm: shared { driver = \"ivshmem\"; }; gfx: graphics { driver = \"pool\"; order = <9>; }; };"
-		"vms { linux { memory = \"256M\"; vcpus = <3>; kernel = \"vmlinuz\"; initrd = \"i\";"
-		" modules = \"a\", \"b\"; cmdline = \"console=ttyS0\"; format = \"pvh\"; host-control; no-clock;"
+		" shm: shared { driver = \"ivshmem\"; }; gfx: graphics { driver = \"pool\"; "
+		"order = <9>; }; };"
+		"vms { linux { memory = \"256M\"; vcpus = <3>; kernel = \"vmlinuz\"; initrd = "
+		"\"i\";"
+		" modules = \"a\", \"b\"; cmdline = \"console=ttyS0\"; format = \"pvh\"; "
+		"host-control; no-clock;"
 		" memslot@100000000 { " GPA "size = \"16M\"; device = <&fb>; offset = <0x1000>;"
 		" memtype = \"write-combining\"; read-only-first; };"
 		" memslot@140000000 { gpa = <0x1 0x40000000>; device = \"graphics\"; read-only; };"
@@ -190,9 +193,12 @@ static const struct mistake {
 	{ DEVICES("d@1 { driver = \"display\"; };"),
 	  "/devices/d@1: its name may hold letters, digits and . _ + - only" },
 	{ DEVICES("d { driver = \"display\"; e { }; };"), "/devices/d/e: there is no such node" },
-	{ DEVICES("a1 { driver = \"display\"; }; a2 { driver = \"display\"; }; a3 { driver = \"display\"; };"
-		  "a4 { driver = \"display\"; }; a5 { driver = \"display\"; }; a6 { driver = \"display\"; };"
-		  "a7 { driver = \"display\"; }; a8 { driver = \"display\"; }; a9 { driver = \"display\"; };"),
+	{ DEVICES("a1 { driver = \"display\"; }; a2 { driver = \"display\"; }; a3 { driver = "
+		  "\"display\"; };"
+		  "a4 { driver = \"display\"; }; a5 { driver = \"display\"; }; a6 { driver = "
+		  "\"display\"; };"
+		  "a7 { driver = \"display\"; }; a8 { driver = \"display\"; }; a9 { driver = "
+		  "\"display\"; };"),
 	  "/devices/a9: more than 8 devices" },
 	/* VMs. */
 	{ DT "vms { a { kernel = \"k\"; }; }; };", "/vms/a: memory: it is missing" },
@@ -238,13 +244,15 @@ static const struct mistake {
 	{ SLOT(GPA "device = <77>;"),
 	  "/vms/a/memslot@100000000: device: no node has the phandle 0x4d" },
 	{ SLOT(GPA "device = <1 2 3>;"),
-	  "/vms/a/memslot@100000000: device: it must be a node's name, or a reference as in <&label>" },
+	  "/vms/a/memslot@100000000: device: it must be a node's name, or a reference as in "
+	  "<&label>" },
 	{ SLOT(GPA "device = <&fb>; offset = <5>;"),
 	  "/vms/a/memslot@100000000: offset: 0x5 is not a multiple of 0x1000" },
 	{ SLOT(GPA "device = <&fb>; read-only; read-only-first;"),
 	  "/vms/a/memslot@100000000: read-only-first: the memslot is read-only for ever" },
 	{ SLOT(GPA "device = <&fb>; memtype = \"cached\";"),
-	  "/vms/a/memslot@100000000: memtype: \"cached\" is not one of: write-back, write-combining, uncached, device" },
+	  "/vms/a/memslot@100000000: memtype: \"cached\" is not one of: write-back, "
+	  "write-combining, uncached, device" },
 	{ SLOT(GPA "size = \"4K\"; offset = <0>;"),
 	  "/vms/a/memslot@100000000: offset: only device memory has it" },
 	{ SLOT(GPA "size = \"4K\"; memtype = \"uncached\";"),
@@ -254,7 +262,8 @@ static const struct mistake {
 	{ SLOT(GPA "size = \"4K\"; a { };"), "/vms/a/memslot@100000000/a: there is no such node" },
 	{ VM("memslot@80000 { gpa = <0x80000>; size = \"4K\"; };"),
 	  "/vms/a/memslot@80000: gpa: 0x80000 lies in the VM's RAM, which ends at 0x100000" },
-	{ VM("memslot@200000 { gpa = <0x200000>; size = \"8K\"; }; memslot@201000 { gpa = <0x201000>; size = \"4K\"; };"),
+	{ VM("memslot@200000 { gpa = <0x200000>; size = \"8K\"; }; memslot@201000 { gpa = "
+	     "<0x201000>; size = \"4K\"; };"),
 	  "/vms/a/memslot@201000: gpa: the memslot overlaps that at 0x200000" },
 	{ VM("memslots { gpa = <0x200000>; size = \"8K\"; };"),
 	  "/vms/a/memslots: there is no such node" },
@@ -272,14 +281,14 @@ static void each_mistake_is_named(void **state)
 static void names_have_a_limit(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		parse(DT
-		      "vms { a012345678901234567890123456789 { memory = \"1M\"; kernel = \"k\"; }; }; };"),
-		OK);
-	assert_int_equal(
-		parse(DT
-		      "vms { a0123456789012345678901234567890 { memory = \"1M\"; kernel = \"k\"; }; }; };"),
-		BAD_ARGUMENT);
+	assert_int_equal(parse(DT
+			       "vms { a012345678901234567890123456789 { memory = \"1M\"; kernel = "
+			       "\"k\"; }; }; };"),
+			 OK);
+	assert_int_equal(parse(DT
+			       "vms { a0123456789012345678901234567890 { memory = \"1M\"; kernel = "
+			       "\"k\"; }; }; };"),
+			 BAD_ARGUMENT);
 	assert_non_null(strstr(why, "its name must have 1 to 31 characters"));
 }
 
@@ -330,9 +339,9 @@ static void names_are_unique(void **state)
 {
 	(void)state;
 	size_t bytes = compile(
-		DT
-		"devices { d1 { driver = \"display\"; }; d2 { driver = \"display\"; }; };"
-		"vms { v1 { memory = \"1M\"; kernel = \"k\"; }; v2 { memory = \"1M\"; kernel = \"k\"; }; }; };");
+		DT "devices { d1 { driver = \"display\"; }; d2 { driver = \"display\"; }; };"
+		   "vms { v1 { memory = \"1M\"; kernel = \"k\"; }; v2 { memory = \"1M\"; kernel "
+		   "= \"k\"; }; }; };");
 	unsigned char *device = memmem(blob, bytes, "d2\0\0", 4),
 		      *vm = memmem(blob, bytes, "v2\0\0", 4);
 
