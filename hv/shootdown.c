@@ -4,6 +4,7 @@
 
 #include "hv/vcpu.h"
 #include "hv/vm.h"
+#include "mm/env.h"
 
 /* Where a vCPU was seen inside its guest, and at which of its stays there. */
 struct stay {
@@ -18,6 +19,7 @@ static struct stay kick_if_inside(struct vcpu *v)
 	struct stay s = { atomic_load_explicit(&v->in_guest, memory_order_seq_cst), 0 };
 	if (s.in_guest == 0)
 		return s;
+	mm_step("shootdown_seen", v);
 	/* Read after in_guest: an older count would let a later stay pass that still uses what the
 	 * kick is to end. */
 	s.exits = atomic_load_explicit(&v->exits, memory_order_relaxed);
