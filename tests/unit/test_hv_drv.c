@@ -443,6 +443,7 @@ static void tails_are_mapped(bool small, unsigned rounds)
 			assert_result(OK, fix_write(SLOT_GFN + i, i));
 		assert_result(OK, space_drop(&fix.vm.space, fix_range(0, BLOCK_PAGES), NOTICE_TRY));
 	}
+	assert_true(fix.vm.stats.faults >= (small ? rounds * (BLOCK_PAGES - 1) : rounds));
 	grace_drain();
 	assert_true(free_before - block_free_frames() < 16); /* tables of the trees */
 	for (uint64_t i = 0; i < BLOCK_PAGES; i++) {
