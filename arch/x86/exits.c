@@ -136,42 +136,38 @@ static void seldom(struct arch_vcpu *v, struct exit *out, uint32_t code)
 	}
 }
 
-void exit_decode(struct arch_vcpu *v, struct exit *out)
+bool exit_decode(struct arch_vcpu *v, struct exit *out)
 {
 	uint32_t code = (uint32_t)v->vmcb.exit_code;
 
 	if (code == VMEXIT_NPF) {
 		s2_fault(v, out);
-		return;
+		return true;
 	}
 	if (code == VMEXIT_VMMCALL) {
 		hypercall(v, out);
-		return;
+		return true;
 	}
 	switch (code) {
 	case VMEXIT_INTR:
 		svm_interrupt_window();
 		out->kind = EXIT_HOST;
-		return;
-	case VMEXIT_IOIO: port_access(v, out); return;
+		return true;
+	case VMEXIT_IOIO: port_access(v, out); return true;
 	case VMEXIT_HLT:
 		vcpu_skip(v, HLT_BYTES);
 		out->kind = EXIT_HALT;
 		out->halt.irqs_off = !(v->vmcb.rflags & RFLAGS_IF);
-		return;
+		return true;
 	case VMEXIT_VINTR:
 		arch_vcpu_irq_window(v, false);
 		out->kind = EXIT_IRQ_READY;
-		return;
+		return true;
 	case VMEXIT_CPUID:
 		cpuid_serve(v);
 		vcpu_skip(v, CPUID_BYTES);
-		out->kind = EXIT_HOST;
-		return;
-	case VMEXIT_MSR:
-		if (msr_serve(v, out))
-			out->kind = EXIT_HOST;
-		return;
-	default: seldom(v, out, code); return;
+		return false;
+	case VMEXIT_MSR: return !msr_serve(v, out);
+	default: seldom(v, out, code); return true;
 	}
 }

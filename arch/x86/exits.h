@@ -3,11 +3,15 @@
 #ifndef ARCH_X86_EXITS_H
 #define ARCH_X86_EXITS_H
 
+#include <stdbool.h>
+
 struct arch_vcpu;
 struct exit;
 
-/* Fills *out from the VMCB; serves what is the port's own (CPUID, most MSRs). After each svm_run.
+/*
+ * After each svm_run. true: *out says what is to be done; false: it was the port's own business
+ * (CPUID, most MSRs) and is done, the guest may go on.
  */
-void exit_decode(struct arch_vcpu *v, struct exit *out);
+bool exit_decode(struct arch_vcpu *v, struct exit *out);
 
 #endif

@@ -211,19 +211,21 @@ static __attribute__((noinline)) void enter_flushing(struct arch_vcpu *v, uint64
 	v->vmcb.tlb_control = TLB_NOTHING;
 }
 
+/* The generation is read anew for each entry, after whatever made the caller's mark visible. */
 void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
 {
-	uint64_t gen = __c11_atomic_load(&v->s2->flush_gen, __ATOMIC_ACQUIRE);
+	do {
+		uint64_t gen = __c11_atomic_load(&v->s2->flush_gen, __ATOMIC_ACQUIRE);
 
-	if (__builtin_expect(gen != v->seen_gen, false)) {
-		enter_flushing(v, gen);
-	} else {
-		account_flush(v, gen);
-		enter(v);
-	}
-	if (__builtin_expect((v->vmcb.exit_interrupt_info & EVENT_VALID) != 0, false))
-		inject_again(v);
-	exit_decode(v, out);
+		if (__builtin_expect(gen != v->seen_gen, false)) {
+			enter_flushing(v, gen);
+		} else {
+			account_flush(v, gen);
+			enter(v);
+		}
+		if (__builtin_expect((v->vmcb.exit_interrupt_info & EVENT_VALID) != 0, false))
+			inject_again(v);
+	} while (!exit_decode(v, out));
 }
 
 /* In 32-bit mode the upper half of a register is nothing that a guest may rely on. */
