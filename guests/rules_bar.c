@@ -74,10 +74,10 @@ static void taken(void)
 
 void guest_main(const char *cmdline)
 {
-	report_equal(hc_query(BAR, TENURE_QUERY_CLASS), TENURE_CLASS_DEVICE,
-		     "a pfn without a record (F1)");
 	report_equal(hc_pin(BAR), -TENURE_CANNOT_PIN_UNCOUNTED, "it cannot be pinned (P3)");
 	fill(BAR, BYTES, 3);
+	report_equal(hc_query(BAR, TENURE_QUERY_CLASS), TENURE_CLASS_DEVICE,
+		     "a pfn without a record (F1)");
 	report_equal(count_wrong(BAR, BYTES, 3), 0, "all of its words can be written and read");
 	report(hc_query(BAR, TENURE_QUERY_MEMTYPE) > 0 || has_word(cmdline, "cached"),
 	       "it is not write-back (S8)");

@@ -48,7 +48,7 @@ void guest_main(const char *cmdline)
 		write64(BLOCK + page * PAGE, page + 1);
 	report_equal(sum_of(pages, TENURE_QUERY_CLASS), pages * TENURE_CLASS_UNCOUNTED,
 		     "head and tails are UNCOUNTED");
-	map_and_drop(pages, 1); /* so that all tables are there */
+	map_and_drop(pages, 2); /* all tables are there, and the store of new ones is full */
 	refs = sum_of(pages, TENURE_QUERY_REFS);
 	report_equal(sum_of(pages, TENURE_QUERY_PINS), 0, "there is no pin");
 	refused(pages);
