@@ -411,7 +411,7 @@ static void op_fault(void)
 	effects[r == OK ? effect : EFFECT_NONE]++;
 	if (r == OK)
 		absorb(p, access, false, effect);
-	if (effect == EFFECT_BROKEN)
+	if (r == OK && effect == EFFECT_BROKEN)
 		hull_begin(p, p + 1, open_count != 0);
 	if (r == OK) {
 		if (answer.pfn.v != model[p].pfn)
@@ -478,7 +478,7 @@ static void op_pin(void)
 	expect(wanted, r);
 	if (r == OK || r == CANNOT_PIN_UNCOUNTED)
 		absorb(p, access, true, effect);
-	if (effect == EFFECT_BROKEN)
+	if (r == OK && effect == EFFECT_BROKEN)
 		hull_begin(p, p + 1, open_count != 0);
 	if (r == OK) {
 		if (answer.pfn.v != model[p].pfn || answer.hold != HOLD_PINNED)
@@ -658,7 +658,7 @@ static void step(void)
 		op_map,	  op_map,   op_change, op_change, op_change, op_fault, op_fault,
 		op_fault, op_fault, op_fault,  op_fault,  op_pin,    op_look,  op_cache,
 	};
-	if (one_in(200))
+	if (one_in(hog_count != 0 ? 200 : 4000))
 		op_memory();
 	else if (one_in(64))
 		op_owner();

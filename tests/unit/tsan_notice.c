@@ -10,7 +10,7 @@
 #include "tests/unit/threads.h"
 #include "tests/unit/world.h"
 
-#define PAGES 48u /* of each of the three windows */
+#define PAGES 48u /* of each of the three windows are used */
 
 static struct keeper keeper;
 static struct pfn_cache cache;
@@ -94,14 +94,17 @@ static void host(uint64_t *seed, unsigned count)
 		uint64_t bytes = (1 + threads_random(seed) % 8) * PAGE_SIZE;
 		enum notice_mode mode = threads_random(seed) % 4 ? NOTICE_TRY : NOTICE_WAIT;
 		struct hva_range range = hva_range(window(threads_random(seed) % 2, page), bytes);
+		if (threads_random(seed) % 64 == 0)
+			range = hva_range(window(0, 0), MIB2);
 		unsigned permissions = threads_random(seed) % 2 ? RW : (unsigned)ACCESS_READ;
 		enum result r;
 		switch (threads_random(seed) % 4) {
 		case 0: r = space_protect(&world.space, range, permissions, mode); break;
 		case 1:
-			r = space_move(&world.space, range, window(3, 0), mode);
+			r = space_move(&world.space, range, window(4, 0), mode);
 			if (r == OK) {
-				struct hva_range there = hva_range(window(3, 0), bytes);
+				uint64_t size = range.end.v - range.start.v;
+				struct hva_range there = hva_range(window(4, 0), size);
 				r = space_move(&world.space, there, range.start, NOTICE_WAIT);
 				wrong_if(r != OK);
 			}
@@ -169,9 +172,9 @@ static int setup(void **state)
 {
 	struct region_spec zeros = { .kind = REGION_ANON, .permissions = RW, .share_zero = true };
 	(void)state;
-	world_begin(2048, false);
-	block_census = NULL; /* it would look at the keeper without its lock */
-	map(window(0, 0), PAGES * PAGE_SIZE, anon(RW));
+	world_begin(4096, true);
+	block_census = NULL;		   /* it would look at the keeper without its lock */
+	map(window(0, 0), MIB2, anon(RW)); /* a 2 MiB leaf, as long as nobody splits it */
 	map(window(1, 0), PAGES * PAGE_SIZE, zeros);
 	assert_result(OK, block_alloc(FRAME_UNCOUNTED, 6, alice, &pool));
 	memset(mm_linear(pool), 0, 64 * PAGE_SIZE);
