@@ -105,7 +105,7 @@ static void cr8_write(struct arch_vcpu *v, struct exit *out)
 	}
 }
 
-/* Exits that are rare, or none of hv's business. */
+/* Exits that are seldom. */
 static void seldom(struct arch_vcpu *v, struct exit *out, uint32_t code)
 {
 	out->kind = EXIT_HOST;
@@ -136,19 +136,26 @@ static void seldom(struct arch_vcpu *v, struct exit *out, uint32_t code)
 	}
 }
 
+/* Out of line, so that the frequent exits stay short. */
+static __attribute__((noinline)) bool other(struct arch_vcpu *v, struct exit *out, uint32_t code)
+{
+	switch (code) {
+	case VMEXIT_CPUID:
+		cpuid_serve(v);
+		vcpu_skip(v, CPUID_BYTES);
+		return false;
+	case VMEXIT_MSR: return !msr_serve(v, out);
+	default: seldom(v, out, code); return true;
+	}
+}
+
 bool exit_decode(struct arch_vcpu *v, struct exit *out)
 {
 	uint32_t code = (uint32_t)v->vmcb.exit_code;
 
-	if (code == VMEXIT_NPF) {
-		s2_fault(v, out);
-		return true;
-	}
-	if (code == VMEXIT_VMMCALL) {
-		hypercall(v, out);
-		return true;
-	}
 	switch (code) {
+	case VMEXIT_NPF: s2_fault(v, out); return true;
+	case VMEXIT_VMMCALL: hypercall(v, out); return true;
 	case VMEXIT_INTR:
 		svm_interrupt_window();
 		out->kind = EXIT_HOST;
@@ -163,11 +170,6 @@ bool exit_decode(struct arch_vcpu *v, struct exit *out)
 		arch_vcpu_irq_window(v, false);
 		out->kind = EXIT_IRQ_READY;
 		return true;
-	case VMEXIT_CPUID:
-		cpuid_serve(v);
-		vcpu_skip(v, CPUID_BYTES);
-		return false;
-	case VMEXIT_MSR: return !msr_serve(v, out);
-	default: seldom(v, out, code); return true;
+	default: return other(v, out, code);
 	}
 }

@@ -30,7 +30,7 @@ void inject_page_fault(struct arch_vcpu *v, uint64_t address, uint32_t error)
  * itself, at which rip still stands. An "exception" above 31 is how the emulator reports a virtual
  * interrupt that it will raise again by V_IRQ.
  */
-void inject_again(struct arch_vcpu *v)
+__attribute__((noinline)) void inject_again(struct arch_vcpu *v)
 {
 	uint64_t event = v->vmcb.exit_interrupt_info;
 	unsigned vector = EVENT_VECTOR(event);
