@@ -68,6 +68,7 @@ static struct fix {
 	struct vm vm;
 	struct vcpu vcpus[FIX_CPUS];
 	bool tree;		  /* there is one */
+	bool broadcast;		  /* as in the options */
 	uint64_t frames;	  /* free before anything was made */
 	struct fix_table *tables; /* by frame number */
 	uint64_t entries;	  /* written so far */
@@ -165,7 +166,7 @@ static inline void fix_on_entry(uint64_t *where, unsigned level, uint64_t old, u
 	struct fix_table *t = fix_table_of(where);
 	uint64_t first = fix_gfn_of(where, t);
 
-	fix.entries++;
+	fix.entries++; /* under the consumer's lock, as all here */
 	fix_check(t->level == level);
 	fix_check(spin_is_locked(&fix.vm.s2.consumer.lock));
 	if (to.kind == S2_TABLE) {
@@ -302,6 +303,7 @@ static inline void fix_begin(const struct fix_options *o)
 	fix_check(space_create(&fix.vm.space, !o->small) == OK);
 	fix_check(s2_create(&fix.vm.s2, &fix.vm) == OK);
 	fix.tree = true;
+	fix.broadcast = o->broadcast;
 	fix.tables[fix.vm.s2.root.v] = (struct fix_table){ true, arch_s2_geometry->levels - 1, 0 };
 	for (unsigned i = 0; i < FIX_CPUS; i++) {
 		fix.vcpus[i].vm = &fix.vm;
@@ -415,9 +417,11 @@ static inline enum result fix_owner_change(struct fix_owner *o, const pfn_t *to)
 	enum result r = notice_begin(&n, &fix.vm.space.notifier, all, NOTICE_TRY);
 	if (r != OK)
 		return r;
+	spin_lock(&fix.vm.space.lock); /* its fault function is called under it */
 	o->gone = to == NULL;
 	if (to != NULL)
 		o->first = *to;
+	spin_unlock(&fix.vm.space.lock);
 	r = space_clear(&fix.vm.space, &n, all);
 	notice_end(&n);
 	return r;
