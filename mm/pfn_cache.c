@@ -66,7 +66,10 @@ enum result pfn_cache_create(struct pfn_cache *pc, struct space *s, hva_t page)
 
 enum result pfn_cache_destroy(struct pfn_cache *pc)
 {
-	return consumer_unregister(&pc->consumer);
+	enum result r = consumer_unregister(&pc->consumer);
+	if (r == OK) /* no notice reaches it any more, so it must know nothing (N2) */
+		keep(pc, PFN_CACHE_NOTHING);
+	return r;
 }
 
 /*

@@ -305,6 +305,13 @@ static void n2_create_and_destroy(void **state)
 	assert_result(BUSY, pfn_cache_create(&second, &world.space, base));
 	assert_result(BUSY, pfn_cache_destroy(&cache));
 	notice_end(&n);
+	/* What is destroyed keeps nothing: no notice would tell it. */
+	assert_result(OK, pfn_cache_create(&second, &world.space, base));
+	uint64_t value = 1;
+	assert_result(OK, pfn_cache_write(&second, 0, &value, sizeof(value)));
+	assert_int_not_equal(second.kept, PFN_CACHE_NOTHING);
+	assert_result(OK, pfn_cache_destroy(&second));
+	assert_int_equal(second.kept, PFN_CACHE_NOTHING);
 }
 
 int main(void)

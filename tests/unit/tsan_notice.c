@@ -248,11 +248,49 @@ static void n8_storm(void **state)
 		      (unsigned long long)world.space.notifier.begun);
 }
 
+/* One CPU makes, splits and takes away a large leaf; the others walk the table without a lock. */
+static void walker_cpu(unsigned cpu)
+{
+	uint64_t seed = cpu;
+	if (cpu == 0) {
+		for (unsigned i = 0; i < 400; i++) {
+			wrong_if(touch(window(0, 0), ACCESS_WRITE) != OK);
+			wrong_if(space_drop(&world.space, hva_range(window(0, 7), PAGE_SIZE),
+					    NOTICE_WAIT) != OK);
+			wrong_if(space_drop(&world.space, hva_range(window(0, 0), MIB2),
+					    NOTICE_WAIT) != OK);
+			grace_poll();
+		}
+		atomic_store(&finished, 1);
+		return;
+	}
+	while (atomic_load(&finished) == 0) {
+		unsigned level;
+		hva_t a = window(0, 1 + threads_random(&seed) % 511);
+		grace_enter();
+		uint64_t leaf = host_lookup(world.space.root, a, &level);
+		uint64_t n = host_pfn_at(leaf, level, a).v;
+		/* A leaf or none, never half of one; and its pfn in step with the address. */
+		wrong_if(leaf != 0 && (leaf & HOST_LEAF) == 0);
+		wrong_if(leaf != 0 && (n & 511) != ((a.v >> PAGE_SHIFT) & 511));
+		grace_leave();
+		grace_poll();
+	}
+}
+
+/* S5's and S6's host half: no walker sees a mixture of two tables, or is in one that was freed. */
+static void walkers_need_no_lock(void **state)
+{
+	(void)state;
+	assert_int_equal(threads_run(3, walker_cpu), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(faults_against_notices, setup, teardown),
 		cmocka_unit_test_setup_teardown(n8_storm, setup, teardown),
+		cmocka_unit_test_setup_teardown(walkers_need_no_lock, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
