@@ -50,7 +50,7 @@ LOADER_x86  := BOOTX64.EFI
 
 SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c \
 	hv/machine/elf_image.c) \
-	$(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S) $(BOOT_$(ARCH))
+	$(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S) $(BOOT_$(ARCH)) tests/conformance.c
 OBJECTS := $(addprefix $(OUT)/obj/,$(addsuffix .o,$(SOURCES)))
 
 ELF     := $(OUT)/tenure.elf

@@ -5,6 +5,7 @@
 #   tests/unit/test_dev_NAME.c   with hv/dev and tests/fake/env.c only
 #   tests/unit/test_machine_NAME.c, test_image_NAME.c   with hv/machine too; the test is the clock
 #   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) only
+#   tests/unit/test_fake_NAME.c  with tests/fake and tests/conformance.c only
 #   tests/unit/test_x86_NAME.c  with what of arch/x86 runs on an x86 host, and Zydis
 #   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
 # A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
@@ -50,11 +51,12 @@ unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
 unit_is_dev     = $(filter test_dev_%,$(1))
 unit_is_machine = $(filter test_machine_% test_image_%,$(1))
 unit_is_boot    = $(filter test_boot_%,$(1))
+unit_is_fake    = $(filter test_fake_%,$(1))
 unit_is_x86     = $(filter test_x86_%,$(1))
 unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
 unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
-unit_sources    = $(if $(unit_is_x86),$(UNIT_X86) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
-	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM))))))
+unit_sources    = $(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86),$(UNIT_X86) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
+	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM)))))))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
