@@ -246,12 +246,62 @@ static void faults_against_changes_with_a_broadcast(void **state)
 	all_at_once(&(struct fix_options){ .broadcast = true });
 }
 
+/* ---- A storm (N8) ---------------------------------------------------------------------------- */
+
+static _Atomic unsigned touching;
+static _Atomic uint64_t storms;
+
+/* CPU 0 begins one notice after the other over all pages; the others read and break shared pages.
+ */
+static void storm_body(unsigned cpu)
+{
+	uint64_t value = 0;
+
+	if (cpu == 0) {
+		while (atomic_load(&touching) != 0) {
+			enum result r =
+				space_drop(&fix.vm.space, fix_range(ZEROS, WINDOW), NOTICE_TRY);
+			wrong_if(r != OK && r != BUSY);
+			storms += r == OK;
+			grace_poll();
+		}
+		return;
+	}
+	for (unsigned i = 0; i < 400; i++) {
+		uint64_t n = ZEROS + below(cpu, WINDOW);
+		wrong_if(touch(cpu, n, ACCESS_READ, &value) != OK);
+		value = (uint64_t)(cpu + 1) << 56;
+		wrong_if(touch(cpu, n, ACCESS_WRITE, &value) != OK);
+		grace_poll();
+	}
+	atomic_fetch_sub(&touching, 1);
+}
+
+static void faults_complete_under_a_storm(void **state)
+{
+	(void)state;
+	fix_begin(&(struct fix_options){ .small = true });
+	block_census = census;
+	fix_anon(ZEROS, 512, RWX, true);
+	(void)fix_slot(ZEROS, 512, ZEROS, false);
+	atomic_store(&touching, CPUS - 1);
+	atomic_store(&storms, 0);
+	assert_int_equal(threads_run(CPUS, storm_body), 0);
+	print_message("%llu notices, %llu raced, %llu rounds at most\n", (unsigned long long)storms,
+		      (unsigned long long)fix.vm.stats.raced,
+		      (unsigned long long)fix.vm.stats.max_rounds);
+	assert_true(storms != 0 && fix.vm.stats.raced != 0);
+	assert_true(fix.vm.stats.max_rounds <= NOTICE_MAX_ROUNDS);
+	fix_end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_against_changes),
 		cmocka_unit_test(faults_against_changes_with_huge_pages),
 		cmocka_unit_test(faults_against_changes_with_a_broadcast),
+		cmocka_unit_test(faults_complete_under_a_storm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
