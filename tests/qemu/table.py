@@ -146,6 +146,8 @@ LINUX = [
     linux("cloud, 64-bit, 256M, OVMF, 2 CPUs, debug", "cloud64", "boot", "256M", firmware="uefi", cpus=2,
           build="debug"),
     linux("full, PVH, 1G, 4 CPUs", "fullpvh", "boot", "1G", cpus=4),
+    linux("cloud, 32-bit, 256M, qemu64", "cloud64", "boot", "256M", "--format", "linux32", "--cpu", "qemu64,+svm,+npt"),
+    linux("cloud, 64-bit, 4G", "cloud64", "boot", "4G"),
     linux("cloud, PVH, 128M, -cpu max", "cloudpvh", "boot", "128M", "--cpu", "max"),
 ]
 
@@ -240,6 +242,7 @@ BAD_IMAGES = [
     bad_image("wrong format asked for", damaged("smp", cut(1 << 30)), IMAGE, words=("--format", "linux64")),
     Run("image: initrd too large", ["run", "-kernel", DEBIAN / "vmlinux-cloud", "-initrd", DEBIAN / "vmlinux-full",
                                     "-m", "100M"], 65, "", (r"tenure: .*(initrd|memory|fit)",)),
+    bad_image("a flat image", b"\x90" * 4096, r"tenure: .*flat", words=("--format", "flat")),
     Run("image: no such file", ["run", "-kernel", "{dir}/nothing"], 65, "", (r"nothing: no such file",)),
 ]
 

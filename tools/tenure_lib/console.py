@@ -17,8 +17,8 @@ class Splitter:
     """Takes the stream in pieces of any size. A line that may still turn out to be the hypervisor's
     is held back; anything else goes out at once, so that a prompt is seen before its line ends."""
 
-    def __init__(self, guest, hypervisor, on_line=None, show_end=False):
-        self.guest, self.hypervisor = guest, hypervisor
+    def __init__(self, guest, hypervisor, on_line=None, show_end=False, hidden=None):
+        self.guest, self.hypervisor, self.hidden = guest, hypervisor, hidden
         self.on_line, self.show_end = on_line, show_end
         self.line = b""
         self.passing = False  # this line's beginning has been shown as the guest's
@@ -50,7 +50,9 @@ class Splitter:
             told = END.match(bare)
             if told:
                 self.end = (int(told.group(1)), told.group(2).decode())
-            if not told or self.show_end:
+            if self.hidden and bare.startswith(self.hidden):
+                pass
+            elif not told or self.show_end:
                 (self.hypervisor if bare.startswith(MARK) else self.guest)(line)
         self.passing = False
         if self.on_line:
@@ -86,16 +88,37 @@ def write_all(fd, data):
         data = data[os.write(fd, data):]
 
 
-def pump(machine, terminal, splitter, deadline=None, log=None):
+class Script:
+    """What is typed when it is no terminal that types: held back until the guest has said `ready`, since a
+    kernel that sets up its serial line throws away what came before; `end` follows the end of the file."""
+
+    def __init__(self, ready=b"", end=b""):
+        self.ready, self.end = ready, end
+        self.heard = self.to_say = b""
+
+    def say(self, data):
+        """Types it now, as if a hand had."""
+        self.ready, self.to_say = b"", self.to_say + data
+
+    def hear(self, data):
+        if self.ready:
+            self.heard = (self.heard + data)[-4096:]
+            if self.ready in self.heard:
+                self.ready = b""
+
+
+def pump(machine, terminal, splitter, deadline=None, log=None, script=None):
     """Carries bytes until QEMU closes its end. Returns None, or why it ended early: "time", "user"."""
     source, sink = machine.output, machine.input
     typed, escapes = b"", []
+    script = script or Script()
     listen = [source] + ([terminal.fd] if terminal.fd >= 0 else [])
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if left == 0.0:
             return "time"
-        ready, writable, _ = select.select(listen, [sink] if typed else [], [], left)
+        wanted = [sink] if typed and not script.ready else []
+        ready, writable, _ = select.select(listen, wanted, [], left)
         if source in ready:
             data = os.read(source, 65536)
             if not data:
@@ -104,10 +127,13 @@ def pump(machine, terminal, splitter, deadline=None, log=None):
                 log.write(data)
                 log.flush()
             splitter.feed(data)
+            script.hear(data)
+            typed, script.to_say = typed + script.to_say, b""
         if terminal.fd in ready:
             data = os.read(terminal.fd, 4096)
             if not data:
                 listen.remove(terminal.fd)  # the end of a file is not the end of the run
+                typed += script.end
             escapes = [when for when in escapes if time.monotonic() - when < 1.0]
             escapes += [time.monotonic()] * (data.count(ESCAPE) if terminal.is_terminal else 0)
             if len(escapes) >= 3:
