@@ -39,6 +39,14 @@ struct machine_host {
 	void (*power_off)(struct vm *vm);
 	void (*reset)(struct vm *vm);
 	void (*debug_exit)(struct vm *vm, uint32_t value); /* out 0xf4, value */
+	/*
+	 * vCPUs that the guest starts and stops by its firmware. start: IN_USE when it is on
+	 * already, or being started; the other fields of `start` are as vCPU 0 had them. off: of
+	 * the vCPU whose call this is; it executes nothing more.
+	 */
+	enum result (*vcpu_start)(struct vm *vm, unsigned vcpu, const struct vcpu_start *start);
+	void (*vcpu_off)(struct vm *vm, unsigned vcpu);
+	bool (*vcpu_is_on)(struct vm *vm, unsigned vcpu);
 	/* Guest memory, for image loaders: any length, crossing pages; or why not. */
 	enum result (*write)(struct vm *vm, gpa_t to, const void *from, uint64_t bytes);
 	uint64_t (*wall_seconds)(
@@ -62,9 +70,44 @@ unsigned machine_ram(uint64_t memory_bytes, struct machine_ram out[MACHINE_RAM_R
  * value). */
 bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io);
 
+/*
+ * What an address of no memslot is on this board where no device answers: true, a bus that floats
+ * (reads are all ones, writes are lost); false, an access that the processor reports to the guest.
+ */
+extern const bool machine_floating_bus;
+/* Does a device answer at `at`? Without the lock. */
+bool machine_answers(const struct machine *m, gpa_t at);
+
+/* A call of the guest to its firmware (arm64: SMCCC; ppc64: hcalls). */
+#define MACHINE_CALL_WORDS 8u
+struct machine_call {
+	uint64_t nr, arg[MACHINE_CALL_WORDS];
+	uint64_t answer[MACHINE_CALL_WORDS]; /* filled by machine_call */
+	unsigned answers;		     /* of them; 0: the call does not return */
+	bool wait; /* the vCPU sleeps until an interrupt is pending for it, then has its answer */
+};
+void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call);
+
+/*
+ * Where the processor holds interrupts for the guest (list registers): the interrupt `irq`, once
+ * acknowledged, has been served by the guest, or withdrawn. Its line is looked at again.
+ */
+void machine_irq_retired(struct machine *m, unsigned vcpu, unsigned irq);
+/* The guest's own timer of `vcpu` drives its line high or low. */
+void machine_timer_line(struct machine *m, unsigned vcpu, bool high);
+/* `vcpu` leaves its CPU, and its own timer will fire at when_ns; UINT64_MAX: never, or it runs. */
+void machine_timer_due(struct machine *m, unsigned vcpu, uint64_t when_ns);
+/* The guest sends an interrupt between its vCPUs; arm64: the value written to ICC_SGI1R_EL1. */
+void machine_ipi(struct machine *m, unsigned vcpu, uint64_t value);
+
 /* Is an interrupt asserted for vCPU `vcpu`? Cheap: asked before every entry, without the lock. */
 bool machine_irq_pending(const struct machine *m, unsigned vcpu);
-/* Acknowledges it: its vector or number. A spurious one is possible. */
+/*
+ * Acknowledges it: what arch_vcpu_irq_inject is to be given. x86: the vector, a spurious one is
+ * possible. arm64: INTID in bits 0..15, priority in 16..23, bit 24 set for group 1.
+ * MACHINE_NO_IRQ: it went away meanwhile.
+ */
+#define MACHINE_NO_IRQ UINT32_MAX
 unsigned machine_irq_ack(struct machine *m, unsigned vcpu);
 
 /* When the board next wants machine_tick, UINT64_MAX: never. Without the lock. */

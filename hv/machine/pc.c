@@ -371,6 +371,57 @@ bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io)
 	return found;
 }
 
+/* As an ISA bus behaves. */
+const bool machine_floating_bus = true;
+
+bool machine_answers(const struct machine *m, gpa_t at)
+{
+	(void)m;
+	(void)at;
+	return false;
+}
+
+/* ---- What this board has not: firmware to call, list registers, timers of its processors --- */
+
+void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call)
+{
+	(void)m;
+	(void)vcpu;
+	call->answer[0] = UINT64_MAX;
+	call->answers = 1;
+	call->wait = false;
+}
+
+void machine_irq_retired(struct machine *m, unsigned vcpu, unsigned irq)
+{
+	(void)m;
+	(void)vcpu;
+	(void)irq;
+}
+
+void machine_timer_line(struct machine *m, unsigned vcpu, bool high)
+{
+	(void)m;
+	(void)vcpu;
+	(void)high;
+}
+
+void machine_timer_due(struct machine *m, unsigned vcpu, uint64_t when_ns)
+{
+	(void)m;
+	(void)vcpu;
+	(void)when_ns;
+}
+
+void machine_ipi(struct machine *m, unsigned vcpu, uint64_t value)
+{
+	(void)m;
+	(void)vcpu;
+	(void)value;
+}
+
+/* ---- Interrupts --------------------------------------------------------------------------- */
+
 bool machine_irq_pending(const struct machine *m, unsigned vcpu)
 {
 	return vcpu == 0 && atomic_load_explicit(&m->irq, memory_order_acquire);
