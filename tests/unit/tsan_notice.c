@@ -253,7 +253,7 @@ static void walker_cpu(unsigned cpu)
 {
 	uint64_t seed = cpu;
 	if (cpu == 0) {
-		for (unsigned i = 0; i < 400; i++) {
+		for (unsigned i = 0; i < 150; i++) {
 			wrong_if(touch(window(0, 0), ACCESS_WRITE) != OK);
 			wrong_if(space_drop(&world.space, hva_range(window(0, 7), PAGE_SIZE),
 					    NOTICE_WAIT) != OK);
