@@ -239,11 +239,21 @@ enum exit_kind {
 	EXIT_HALT,	/* waits for an interrupt; pc is behind the instruction */
 	EXIT_IRQ_READY, /* the window that arch_vcpu_irq_window asked for is open */
 	EXIT_CLOCK,	/* the guest asks for a paravirtual clock page */
+	EXIT_FIRMWARE,	/* a call to the platform's firmware (PSCI by SMCCC, ...) */
+	EXIT_TIMER,	/* the line of the vCPU's own timer has changed */
+	EXIT_IPI,	/* an interrupt to other vCPUs, by a register of the interrupt controller */
 	EXIT_SHUTDOWN,	/* triple fault, or the like */
 	EXIT_UNHANDLED, /* the architecture does not serve it: `why` */
 };
 
 #define HYPERCALL_ARGS 4u
+#define FIRMWARE_ARGS 8u
+
+/* arm64: x0 and x1..x8 of hvc #0 or smc. */
+struct firmware_call {
+	uint64_t nr;
+	uint64_t arg[FIRMWARE_ARGS];
+};
 
 struct exit {
 	enum exit_kind kind;
@@ -261,8 +271,19 @@ struct exit {
 			bool wall; /* the wall clock, written once, else the running clock */
 		} clock;
 		struct {
-			bool irqs_off; /* the guest has interrupts off: none will ever end the wait */
+			bool irqs_off; /* the guest has interrupts off: none will ever end the wait
+					*/
+			/* When the vCPU's own timer, which stands still while the vCPU is not on a
+			 * CPU, ends the wait; UINT64_MAX: never. */
+			uint64_t timer_ns;
 		} halt;
+		struct firmware_call firmware;
+		struct {
+			bool level; /* true: high. arm64: of PPI 27, INTID 27 */
+		} timer;
+		struct {
+			uint64_t value; /* arm64: as written to ICC_SGI1R_EL1 */
+		} ipi;
 		const char *why;
 	};
 };
@@ -278,6 +299,9 @@ void arch_vcpu_run(struct arch_vcpu *v, struct exit *out);
 /* The value a hypercall returns to the guest. */
 void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value);
 
+/* The answer to EXIT_FIRMWARE: the first `count` <= 4 result registers (arm64: x0..x3). */
+void arch_vcpu_firmware_return(struct arch_vcpu *v, const uint64_t *values, unsigned count);
+
 /*
  * The instruction behind a stage-2 fault that turned out to be a device access. Reads guest memory
  * through hv_guest_read. UNSUPPORTED: cannot be decoded; RACED, OUT_OF_MEMORY: as hv_guest_read.
@@ -291,11 +315,21 @@ enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *faul
  */
 enum result arch_vcpu_io_done(struct arch_vcpu *v, const struct io_access *io);
 
-/* Interrupts: can vector/number `irq` be delivered at the next entry? Ask for a window otherwise.
+/*
+ * Interrupts: can one be delivered at the next entry (x86), or handed to the processor's virtual
+ * interrupt controller (arm64: a list register is free)? Ask for a window otherwise. irq: as
+ * machine_irq_ack has it; x86 the vector, arm64 the INTID in bits 0..23 and its priority in 24..31.
  */
 bool arch_vcpu_irq_open(const struct arch_vcpu *v);
 void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq);
 void arch_vcpu_irq_window(struct arch_vcpu *v, bool wanted);
+
+/*
+ * After arch_vcpu_run: the number of an interrupt that the guest has since finished with (it is
+ * neither pending nor active any more, so a level line is to be sampled again), until -1. Where
+ * the processor keeps no such state, as x86, always -1.
+ */
+int arch_vcpu_irq_retired(struct arch_vcpu *v);
 
 /* The guest sees an access that nothing answers (#MC-free on x86: all ones, 0; elsewhere an abort).
  */

@@ -277,6 +277,9 @@ enum vcpu_state exit_serve(struct vcpu *v)
 		vm_end(v->vm, END_TRIPLE_FAULT, 0, "pc 0x%llx",
 		       (unsigned long long)arch_vcpu_pc(v->arch));
 		return VCPU_RUNNING;
+	case EXIT_FIRMWARE:
+	case EXIT_TIMER:
+	case EXIT_IPI: return unhandled(v, "an exit that this board does not serve");
 	case EXIT_UNHANDLED: return unhandled(v, v->exit.why);
 	}
 	return unhandled(v, "an exit of no known kind");

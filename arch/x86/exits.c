@@ -165,6 +165,7 @@ bool exit_decode(struct arch_vcpu *v, struct exit *out)
 		vcpu_skip(v, HLT_BYTES);
 		out->kind = EXIT_HALT;
 		out->halt.irqs_off = !(v->vmcb.rflags & RFLAGS_IF);
+		out->halt.timer_ns = UINT64_MAX;
 		return true;
 	case VMEXIT_VINTR:
 		arch_vcpu_irq_window(v, false);

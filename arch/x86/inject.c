@@ -60,6 +60,12 @@ void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 	v->vmcb.event_injection = EVENT(EVENT_INTERRUPT, irq & 0xff);
 }
 
+int arch_vcpu_irq_retired(struct arch_vcpu *v)
+{
+	(void)v;
+	return -1;
+}
+
 void arch_vcpu_irq_window(struct arch_vcpu *v, bool wanted)
 {
 	const uint64_t bits = V_IRQ | V_PRIORITY_HIGHEST | V_IGNORE_TPR;

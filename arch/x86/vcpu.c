@@ -234,6 +234,12 @@ void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)
 	v->vmcb.rax = value;
 }
 
+/* A PC's firmware is not called through the hypervisor. */
+void arch_vcpu_firmware_return(struct arch_vcpu *v, const uint64_t *values, unsigned count)
+{
+	(void)v, (void)values, (void)count;
+}
+
 uint64_t arch_vcpu_pc(const struct arch_vcpu *v)
 {
 	return v->vmcb.rip;

@@ -402,6 +402,8 @@ static bool step(struct arch_vcpu *v, struct exit *out)
 	case FAKE_HALT:
 		v->open = OPEN_NOTHING;
 		out->kind = EXIT_HALT;
+		out->halt.irqs_off = !v->irqs_enabled;
+		out->halt.timer_ns = UINT64_MAX;
 		return false;
 	case FAKE_TRIPLE: out->kind = EXIT_SHUTDOWN; return false;
 	}
@@ -444,6 +446,11 @@ void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)
 	v->open = OPEN_NOTHING;
 }
 
+void arch_vcpu_firmware_return(struct arch_vcpu *v, const uint64_t *values, unsigned count)
+{
+	(void)v, (void)values, (void)count;
+}
+
 enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *fault,
 				struct io_access *out)
 {
@@ -475,6 +482,12 @@ bool arch_vcpu_irq_open(const struct arch_vcpu *v)
 void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 {
 	v->irq = (int)irq;
+}
+
+int arch_vcpu_irq_retired(struct arch_vcpu *v)
+{
+	(void)v;
+	return -1;
 }
 
 void arch_vcpu_irq_window(struct arch_vcpu *v, bool wanted)
