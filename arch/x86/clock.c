@@ -140,8 +140,7 @@ const char *clock_init(uint64_t hpet)
 	if (tsc_hz == 0)
 		tsc_hz = by_pit();
 	if (tsc_hz < 1000000)
-		return "the processor's time-stamp counter cannot be measured: neither the HPET nor "
-		       "the PIT counts";
+		return "the time-stamp counter cannot be measured: neither HPET nor PIT counts";
 	tsc_to_ns = clock_scale(tsc_hz, NS_PER_SECOND);
 	tsc_start = rdtsc();
 	return NULL;

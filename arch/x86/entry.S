@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The first instruction of the hypervisor, from whichever loader, in the state that
- * boot/handover_x86.h describes: rdi = struct bootinfo in the linear map, .bss already zero. Takes
- * a stack of its own, makes exceptions reportable, goes on in hv_main.
+ * boot/handover_x86.h describes: rdi = struct bootinfo in the linear map, .bss already zero.
+ * Takes a stack of its own, makes exceptions reportable, goes on in hv_main.
  */
 	.section .text.entry, "ax", @progbits
 	.globl entry

@@ -28,7 +28,7 @@ const char *svm_check(void)
 	if (cpuid(0x80000000, 0).eax < 0x8000000a || (cpuid(0x80000001, 0).ecx >> 2 & 1) == 0)
 		return "the processor has no SVM (AMD's hardware virtualisation), or hides it";
 	if (rdmsr(MSR_VM_CR) & VM_CR_SVMDIS)
-		return "the firmware has switched SVM off (VM_CR.SVMDIS); switch it on in its set-up";
+		return "the firmware has switched SVM off (VM_CR.SVMDIS): see its set-up";
 	if ((cpuid(0x8000000a, 0).edx & 1) == 0)
 		return "the processor's SVM has no nested paging";
 	if (cpuid(0x8000000a, 0).ebx < 2)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * svm_run: rdi = struct arch_vcpu. Not a C function: it keeps rsp and rbp and nothing else. Its one
- * caller (vcpu.c) says so to the compiler, which then saves what it needs and no more.
+ * svm_run: rdi = struct arch_vcpu. Not a C function: it keeps rsp and rbp and nothing else. Its
+ * one caller (vcpu.c) says so to the compiler, which then saves what it needs and no more.
  *
- * The one way into a guest and out of it. VMRUN switches rax, rsp, rip, rflags, the control registers
- * and most segments; VMLOAD and VMSAVE the rest of the segments and the system call registers; this
- * file the other general registers. The guest's FPU state is live throughout.
+ * The one way into a guest and out of it. VMRUN switches rax, rsp, rip, rflags, the control
+ * registers and most segments; VMLOAD and VMSAVE the rest of the segments and the system call
+ * registers; this file the other general registers. The guest's FPU state is live throughout.
  *
- * Entered and left with GIF = 0 and IF = 1. VMRUN sets GIF: with V_INTR_MASKING the host's IF, 1, lets
- * host interrupts end the guest at once, and one that is pending already does so before the guest's
- * first instruction.
+ * Entered and left with GIF = 0 and IF = 1. VMRUN sets GIF: with V_INTR_MASKING the host's IF,
+ * 1, lets host interrupts end the guest at once, and one that is pending already does so before
+ * the guest's first instruction.
  *
- * The emulator does not load the guest's interrupt shadow at VMRUN but keeps that of the host. So the
- * shadow is made here, by an STI that really sets IF directly before VMRUN, when the guest has one; a
- * processor that loads it from the VMCB ends in the same state.
+ * The emulator does not load the guest's interrupt shadow at VMRUN but keeps that of the host.
+ * So the shadow is made here, by an STI that really sets IF directly before VMRUN, when the
+ * guest has one; a processor that loads it from the VMCB ends in the same state.
  */
 #include "arch/x86/percpu.h"
 #include "arch/x86/vcpu.h"

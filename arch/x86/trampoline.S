@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What another CPU executes first: in real mode, at the start of a page below 1 MiB that smp.c copied
- * this to, cs = page >> 4. To long mode by way of protected mode, on tables that map this page at its
- * own address; then to entry_other in the image. Position-independent: ebx holds where the page lies.
- * The page is mapped read-only, so nothing here writes to it, and the descriptors' accessed bits are set.
+ * What another CPU executes first: in real mode, at the start of a page below 1 MiB that smp.c
+ * copied this to, cs = page >> 4. To long mode by way of protected mode, on tables that map this
+ * page at its own address; then to entry_other in the image. Position-independent: ebx holds
+ * where the page lies. The page is mapped read-only, so nothing here writes to it, and the
+ * descriptors' accessed bits are set.
  */
 	.section .rodata.trampoline, "a", @progbits
 	.balign 16

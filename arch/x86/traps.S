@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The way into C from each of the 256 vectors: a stub of 16 bytes that pushes the vector (and an error
- * code of 0 where the processor pushes none), then one common part that saves the registers.
+ * The way into C from each of the 256 vectors: a stub of 16 bytes that pushes the vector (and an
+ * error code of 0 where the processor pushes none), then one common part that saves the
+ * registers.
  */
 #include "arch/x86/traps.h"
 

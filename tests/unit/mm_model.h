@@ -55,8 +55,7 @@ static inline hva_t page_hva(unsigned p)
 	fail_msg("%s: page %u: %s (entry %#llx pfn %#llx)", doing, p, words, \
 		 (unsigned long long)model[p].entry, (unsigned long long)model[p].pfn)
 
-/* ---- Sources -----------------------------------------------------------------------------------
- */
+/* ---- Sources ------------------------------------------------------------------------------ */
 
 static inline uint64_t source_pages(const struct source *s)
 {
@@ -220,8 +219,7 @@ static inline void absorb(unsigned p, enum access access, bool unshare, enum eff
 	}
 }
 
-/* ---- Regions -----------------------------------------------------------------------------------
- */
+/* ---- Regions ------------------------------------------------------------------------------ */
 
 /* The region over the boundary before `p` is two from now on. */
 static inline void model_cut(unsigned p)
@@ -267,8 +265,7 @@ static inline void model_move(unsigned first, unsigned end, unsigned to)
 		model[p].region = new;
 }
 
-/* ---- Comparing ---------------------------------------------------------------------------------
- */
+/* ---- Comparing ---------------------------------------------------------------------------- */
 
 static inline void check_page(unsigned p)
 {

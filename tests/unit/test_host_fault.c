@@ -401,7 +401,7 @@ static void i1_large_mixed_blocks(void **state)
 	frame_put(frame_of(block));
 }
 
-/* ---- The shared page of zeros ---------------------------------------------------------------- */
+/* ---- The shared page of zeros ------------------------------------------------------------- */
 
 static struct region_spec zeros(unsigned permissions)
 {

@@ -79,7 +79,7 @@ static void *stays_until_kicked(void *cpu)
 	fix_check(fake_access(&fix.vm.s2.arch, gpa(3 << PAGE_SHIFT), ACCESS_READ, &value, 8, NULL));
 	atomic_fetch_add(&inside, 1);
 	arch_cpu_idle();
-	usleep(2000);
+	usleep(2000 * (unsigned)(uintptr_t)cpu); /* one after the other */
 	/* It could use its translation to the last: the frame is not free yet. */
 	fix_check(fake_access(&fix.vm.s2.arch, gpa(3 << PAGE_SHIFT), ACCESS_READ, &value, 8, NULL));
 	fix_check(value == 4711);

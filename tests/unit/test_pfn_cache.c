@@ -175,7 +175,7 @@ static void c1_read_only_pages(void **state)
 	assert_int_equal(*(uint64_t *)mm_linear(frame_pfn(world.space.zeros)), 0);
 }
 
-/* ---- N5 -------------------------------------------------------------------------------------- */
+/* ---- N5 ----------------------------------------------------------------------------------- */
 
 static const char *const steps[] = { "notice_active", "notice_open_raised", "notice_seq_raised",
 				     "notice_inactive" };

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "mm/pfn_cache.h"
+#include "tests/unit/mm_keep.h"
 #include "tests/unit/mm_model.h"
 #include "tests/unit/threads.h" /* threads_random */
 
@@ -25,135 +26,6 @@ static unsigned any(unsigned below)
 static bool one_in(unsigned n)
 {
 	return any(n) == 0;
-}
-
-/* ---- The consumer
- * --------------------------------------------------------------------------------- */
-
-static struct translations {
-	struct consumer consumer; /* its lock guards what follows */
-	bool refuse;
-	struct kept pages[PAGES];
-	uint32_t reach[RAM_PAGES]; /* translations of each frame */
-} vm;
-
-static uint32_t *reach_of(pfn_t n)
-{
-	return n.v - WORLD_FIRST < RAM_PAGES ? &vm.reach[n.v - WORLD_FIRST] : NULL;
-}
-
-static void forget(struct kept *k)
-{
-	if (!k->there)
-		return;
-	if (k->counted) /* F7: it must be alive still, which frame_mark asserts (I4) */
-		frame_mark(frame_of(k->pfn), FRAME_YOUNG | (k->writable ? FRAME_DIRTY : 0));
-	if (reach_of(k->pfn) != NULL)
-		--*reach_of(k->pfn);
-	k->there = false;
-}
-
-static void keep_page(struct kept *k, const struct follow_answer *a)
-{
-	forget(k);
-	*k = (struct kept){ true, a->writable, a->class == FRAME_COUNTED, a->pfn };
-	if (reach_of(k->pfn) != NULL)
-		++*reach_of(k->pfn);
-}
-
-/* What is in the window, as page numbers. */
-static void clip(struct hva_range range, unsigned *first, unsigned *end)
-{
-	uint64_t top = BASE + PAGES * PAGE_SIZE;
-	uint64_t low = range.start.v < BASE ? BASE : range.start.v;
-	uint64_t high = range.end.v > top ? top : range.end.v;
-	*first = low < high ? (unsigned)((low - BASE) >> PAGE_SHIFT) : 0;
-	*end = low < high ? (unsigned)((high - BASE) >> PAGE_SHIFT) : 0;
-}
-
-static enum result vm_invalidate(struct consumer *c, struct hva_range range, enum notice_mode mode)
-{
-	unsigned first, end;
-	(void)c;
-	if (mode == NOTICE_TRY && vm.refuse)
-		return WOULD_SLEEP;
-	clip(range, &first, &end);
-	for (unsigned p = first; p < end; p++)
-		forget(&vm.pages[p]);
-	return OK;
-}
-
-static const struct consumer_ops vm_ops = { .name = "vm", .invalidate = vm_invalidate };
-
-static struct pfn_cache caches[2];
-
-static unsigned cache_page(const struct pfn_cache *pc)
-{
-	return (unsigned)((pc->page.v - BASE) >> PAGE_SHIFT);
-}
-
-/* I2, F8: nobody reaches what becomes free. */
-static void census(pfn_t first, uint64_t count)
-{
-	for (uint64_t n = first.v; n < first.v + count; n++)
-		if (vm.reach[n - WORLD_FIRST] != 0)
-			mm_broken(__FILE__, __LINE__, "census: a translation reaches a free frame");
-	for (unsigned i = 0; i < 2; i++)
-		if (caches[i].kept - first.v < count)
-			mm_broken(__FILE__, __LINE__, "census: a pfn cache reaches a free frame");
-}
-
-/* ---- Notices, as the model knows them
- * ---------------------------------------------------------------- */
-
-static struct notice open_notices[2];
-static unsigned open_count;
-static unsigned hull_first, hull_end;
-
-static void hull_begin(unsigned first, unsigned end, bool nested)
-{
-	if (!nested || first < hull_first)
-		hull_first = first;
-	if (!nested || end > hull_end)
-		hull_end = end;
-}
-
-/* I3: nothing is established where a notice is open; H5: nothing outlives what it was made from. */
-static void check_kept(unsigned p)
-{
-	const struct kept *k = &vm.pages[p];
-	if (!k->there)
-		return;
-	if (model[p].entry == 0 || model[p].pfn != k->pfn.v)
-		model_fail(p, "a translation of what is no longer there");
-	if (k->writable && !(model[p].entry & HOST_WRITE))
-		model_fail(p, "a translation that may write more than the host");
-	for (unsigned i = 0; i < open_count; i++)
-		if (hva_range_covers(open_notices[i].range, page_hva(p)))
-			model_fail(p, "a translation inside an open notice");
-}
-
-static void check_caches(void)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		unsigned p = cache_page(&caches[i]);
-		if (caches[i].kept == PFN_CACHE_NOTHING)
-			continue;
-		if (model[p].entry == 0 || model[p].pfn != caches[i].kept)
-			model_fail(p, "a pfn cache keeps what is no longer there");
-		for (unsigned k = 0; k < open_count; k++)
-			if (hva_range_covers(open_notices[k].range, page_hva(p)))
-				model_fail(p,
-					   "a pfn cache keeps a page inside an open notice (N5)");
-	}
-}
-
-static void check_touched(unsigned first, unsigned end)
-{
-	check_range(first, end);
-	for (unsigned p = first; p < end; p++)
-		check_kept(p);
-	check_caches();
 }
 
 /* A refusal for want of memory is believed if there is little. */
@@ -259,18 +131,39 @@ static enum result spec_answer(const struct region_spec *spec)
 	return !write_back && spec->permissions & ACCESS_EXEC ? BAD_ARGUMENT : OK;
 }
 
+/* In step with the source's pfns, so that large leaves fit. */
+static void align_offset(struct region_spec *spec, unsigned source, unsigned first)
+{
+	if (spec->kind != REGION_ANON)
+		spec->offset = (first & (source_pages(&sources[source]) - 1)) * PAGE_SIZE;
+}
+
+/* Where to map: a few pages, a hole, or whole leaves of 2 MiB that are made free before. */
+static void map_range(unsigned *first, unsigned *end)
+{
+	any_range(first, end);
+	if (one_in(6)) {
+		*first &= ~511u;
+		*end = *first + 512 * (1 + any((PAGES - *first) / 512));
+		if (space_unmap(&world.space, range_of(*first, *end), NOTICE_WAIT) == OK)
+			model_unmap(*first, *end);
+		hull_begin(*first, *end, open_count != 0);
+	} else if (one_in(2)) {
+		for (*end = *first; *end < PAGES && *end < *first + 600;)
+			if (model[(*end)++].region != 0)
+				break;
+	}
+}
+
 static void op_map(void)
 {
 	unsigned first, end, source;
 	struct region_spec spec = any_spec(&source);
 
 	doing = "map";
-	any_range(&first, &end);
-	if (one_in(2)) { /* fill the hole around the page, up to a limit */
-		for (end = first; end < PAGES && end < first + 600 && model[end].region == 0;)
-			end++;
-		end += end == first;
-	}
+	map_range(&first, &end);
+	if (one_in(2))
+		align_offset(&spec, source, first);
 	enum result wanted = spec_answer(&spec);
 	if (wanted == OK && has_region(first, end))
 		wanted = OVERLAPS;
@@ -388,6 +281,24 @@ static void check_around(unsigned p)
 	check_touched(first, end);
 }
 
+/* P1, H7: what the answer says of the page is what the entry is. */
+static void check_answer(unsigned p, const struct follow_answer *a)
+{
+	const struct model_page *m = &model[p];
+	unsigned level;
+
+	(void)leaf_at(page_hva(p), &level);
+	if (a->order != host_order(level) || a->executable != ((m->entry & HOST_EXEC) != 0))
+		model_fail(p, "wrong about span or execution");
+	bool special = m->entry & HOST_SPECIAL;
+	if (a->type != (special ? (enum memtype)m->type : MEM_WRITE_BACK))
+		model_fail(p, "wrong about the memory type");
+	if (a->class != (!special	       ? FRAME_COUNTED
+			 : m->entry & HOST_RAM ? FRAME_UNCOUNTED
+					       : FRAME_DEVICE))
+		model_fail(p, "wrong about the class");
+}
+
 /* A round of a stage-2 fault, and what must come of it. */
 static void op_fault(void)
 {
@@ -416,6 +327,7 @@ static void op_fault(void)
 	if (r == OK) {
 		if (answer.pfn.v != model[p].pfn)
 			model_fail(p, "another pfn was answered");
+		check_answer(p, &answer);
 		bool may = (access == ACCESS_WRITE || rq.want_writable) && rq.slot_writable;
 		if (answer.writable != (may && model[p].entry & HOST_WRITE))
 			model_fail(p, "wrong about writing (P7)");
@@ -655,12 +567,12 @@ static void op_memory(void)
 static void step(void)
 {
 	static void (*const operations[])(void) = {
-		op_map,	  op_map,   op_change, op_change, op_change, op_fault, op_fault,
-		op_fault, op_fault, op_fault,  op_fault,  op_pin,    op_look,  op_cache,
+		op_map,	  op_change, op_change, op_pin,	  op_look,  op_cache, op_fault, op_fault,
+		op_fault, op_fault,  op_fault,	op_fault, op_fault, op_fault, op_fault, op_fault,
 	};
 	if (one_in(hog_count != 0 ? 200 : 4000))
 		op_memory();
-	else if (one_in(64))
+	else if (one_in(200))
 		op_owner();
 	else if (one_in(24))
 		op_notice();
@@ -723,7 +635,7 @@ static void say_what_happened(void)
 static void random_operations(void **state)
 {
 	const char *ops_text = getenv("RANDOM_OPS"), *seed_text = getenv("RANDOM_SEED");
-	uint64_t count = ops_text != NULL ? strtoull(ops_text, NULL, 0) : 60000;
+	uint64_t count = ops_text != NULL ? strtoull(ops_text, NULL, 0) : 300000;
 	uint64_t first_seed = seed_text != NULL ? strtoull(seed_text, NULL, 0) : 20231;
 
 	(void)state;

@@ -41,7 +41,7 @@ static enum result map_spec(struct region_spec spec)
 	return space_map(&world.space, hva_range(base, PAGE_SIZE), &spec);
 }
 
-/* ---- Mapping --------------------------------------------------------------------------------- */
+/* ---- Mapping ------------------------------------------------------------------------------ */
 
 /* H1, H2: what is no region is refused with its reason. */
 static void h2_specs_are_checked(void **state)
@@ -198,7 +198,7 @@ static void room_is_found(void **state)
 	assert_result(BAD_ARGUMENT, space_find_room(s, UINT64_MAX, PAGE_SIZE, &at));
 }
 
-/* ---- Changes --------------------------------------------------------------------------------- */
+/* ---- Changes ------------------------------------------------------------------------------ */
 
 /* H5: each of the four changes is one notice, and what it takes away is gone from the consumers. */
 static void h5_every_change_is_a_notice(void **state)
@@ -334,8 +334,7 @@ static void drop_splits_a_gigabyte(void **state)
 			assert_int_equal(pfn_behind(page(n)).v, DEVICE_PFN + n);
 }
 
-/* ---- Protect -----------------------------------------------------------------------------------
- */
+/* ---- Protect ------------------------------------------------------------------------------ */
 
 static void protect_narrows_and_widens(void **state)
 {
@@ -387,8 +386,7 @@ static void protect_refusals(void **state)
 	assert_result(NO_PERMISSION, touch(page(2), ACCESS_WRITE));
 }
 
-/* ---- Move --------------------------------------------------------------------------------------
- */
+/* ---- Move --------------------------------------------------------------------------------- */
 
 static void move_takes_the_pages_along(void **state)
 {

@@ -39,8 +39,7 @@
 				 result_words(wanted));                               \
 	} while (0)
 
-/* ---- The world ---------------------------------------------------------------------------------
- */
+/* ---- The world ---------------------------------------------------------------------------- */
 
 #define KEEPERS_MAX 4u
 
@@ -143,8 +142,7 @@ static inline enum result move(hva_t a, uint64_t bytes, hva_t to)
 	return space_move(&world.space, hva_range(a, bytes), to, NOTICE_TRY);
 }
 
-/* ---- Running out of memory ---------------------------------------------------------------------
- */
+/* ---- Running out of memory ---------------------------------------------------------------- */
 
 #define HOG_MAX 16384u
 static pfn_t hogged[HOG_MAX];
