@@ -88,8 +88,7 @@ static inline enum result source_fault(void *owner, uint64_t offset, enum access
 
 static const struct region_ops source_ops = { "source", source_fault };
 
-/* ---- What a host fault does
- * ---------------------------------------------------------------------- */
+/* ---- What a host fault does --------------------------------------------------------------- */
 
 enum effect { EFFECT_NONE, EFFECT_MADE, EFFECT_WIDENED, EFFECT_BROKEN };
 

@@ -43,8 +43,7 @@ static void expect(enum result wanted, enum result got)
 		fail_msg("%s: \"%s\", not \"%s\"", doing, result_words(got), result_words(wanted));
 }
 
-/* ---- Choosing
- * -------------------------------------------------------------------------------------- */
+/* ---- Choosing ----------------------------------------------------------------------------- */
 
 static unsigned focus; /* most of what happens, happens near here for a while */
 
@@ -102,8 +101,7 @@ static bool all_regions(unsigned first, unsigned end)
 	return true;
 }
 
-/* ---- Operations
- * ---------------------------------------------------------------------------------------- */
+/* ---- Operations --------------------------------------------------------------------------- */
 
 static struct region_spec any_spec(unsigned *source)
 {
@@ -476,8 +474,7 @@ static void op_notice(void)
 	check_touched(first, end);
 }
 
-/* ---- Owners of PFNMAP and MIXED memory (H4)
- * --------------------------------------------------------- */
+/* ---- Owners of PFNMAP and MIXED memory (H4) ----------------------------------------------- */
 
 static void source_release(struct source *s)
 {
@@ -561,8 +558,7 @@ static void op_memory(void)
 		hog_leave(any(40));
 }
 
-/* ---- The run
- * --------------------------------------------------------------------------------------------- */
+/* ---- The run ------------------------------------------------------------------------------ */
 
 static void step(void)
 {

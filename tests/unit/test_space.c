@@ -482,8 +482,7 @@ static void move_refusals(void **state)
 	assert_true(leaf_of(page(0)) != 0);
 }
 
-/* ---- Running out of memory
- * ----------------------------------------------------------------------- */
+/* ---- Running out of memory ---------------------------------------------------------------- */
 
 struct picture {
 	uint32_t regions;

@@ -162,8 +162,7 @@ static inline void hog_release(void)
 		assert_result(OK, block_free(hogged[--hog_count], 0, bob));
 }
 
-/* ---- A supplier of PFNMAP and MIXED memory
- * ------------------------------------------------------- */
+/* ---- A supplier of PFNMAP and MIXED memory ------------------------------------------------ */
 
 struct supplier {
 	pfn_t first;	      /* of offset 0 */
@@ -208,8 +207,7 @@ static inline struct region_spec supplied(struct supplier *s, enum region_kind k
 	};
 }
 
-/* ---- A consumer that keeps translations
- * ----------------------------------------------------------- */
+/* ---- A consumer that keeps translations --------------------------------------------------- */
 
 #define KEEPER_PAGES 4096u
 
