@@ -29,7 +29,7 @@ static void pages_clear(pfn_t first, unsigned order)
 	memset(mm_linear(first), 0, PAGE_SIZE << order);
 }
 
-/* ---- ANON ------------------------------------------------------------------------------------ */
+/* ---- ANON --------------------------------------------------------------------------------- */
 
 /* The level a new ANON leaf at `a` may have: 2 MiB if the region and what is there already allow
  * it. */
@@ -146,8 +146,7 @@ static enum result shared_break(struct space *s, hva_t a, enum access access, bo
 	return r;
 }
 
-/* ---- PFNMAP and MIXED -------------------------------------------------------------------------
- */
+/* ---- PFNMAP and MIXED --------------------------------------------------------------------- */
 
 /* The largest level at which the backing may stand around `a`, and the pfn of that leaf. */
 static unsigned raw_level(struct space *s, const struct region *r, hva_t a,
@@ -243,8 +242,7 @@ static enum result raw_fault(struct space *s, const struct region *r, hva_t a, e
 	return answer;
 }
 
-/* ---- The handler -------------------------------------------------------------------------------
- */
+/* ---- The handler -------------------------------------------------------------------------- */
 
 enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn)
 {

@@ -66,7 +66,7 @@ void space_destroy(struct space *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* ---- The array of regions; the space's lock is held ---------------------------------------- */
+/* ---- The array of regions; the space's lock is held --------------------------------------- */
 
 /* Index of the first region that ends after `a`. */
 static uint32_t region_after(const struct space *s, hva_t a)
@@ -179,7 +179,7 @@ static bool region_covers(const struct space *s, struct hva_range range)
 	return at.v >= range.end.v;
 }
 
-/* ---- Changes --------------------------------------------------------------------------------- */
+/* ---- Changes ------------------------------------------------------------------------------ */
 
 static enum result range_check(struct hva_range r)
 {
@@ -431,8 +431,7 @@ enum result space_move(struct space *s, struct hva_range range, hva_t to, enum n
 	return r;
 }
 
-/* ---- Looking -----------------------------------------------------------------------------------
- */
+/* ---- Looking ------------------------------------------------------------------------------ */
 
 enum result space_find_room(struct space *s, uint64_t bytes, uint64_t align, hva_t *out)
 {
