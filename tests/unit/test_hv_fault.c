@@ -42,8 +42,7 @@ static enum result drop(uint64_t page, uint64_t pages)
 	return space_drop(&fix.vm.space, fix_range(page, pages), NOTICE_TRY);
 }
 
-/* ---- A fault with nobody about ------------------------------------------------------------------
- */
+/* ---- A fault with nobody about -------------------------------------------------------------- */
 
 static void a_fault_maps_a_page_and_remembers_it(void **state)
 {
@@ -90,8 +89,7 @@ static void refusals_have_their_reason(void **state)
 	assert_result(OK, fix_write(403, 1));
 }
 
-/* ---- P5, S2: a notice in the middle of a fault
- * ---------------------------------------------------- */
+/* ---- P5, S2: a notice in the middle of a fault ---------------------------------------------- */
 
 static void drop_page(void)
 {
@@ -168,8 +166,7 @@ static void a_notice_beside_the_page_stops_a_huge_leaf(void **state)
 	assert_result(OK, fix_again(&fix.vcpus[0]));
 }
 
-/* ---- N3: notices that overlap
- * --------------------------------------------------------------------- */
+/* ---- N3: notices that overlap --------------------------------------------------------------- */
 
 static void two_open_notices_both_count(void **state)
 {
@@ -198,8 +195,7 @@ static void two_open_notices_both_count(void **state)
 	spin_unlock(&c->lock);
 }
 
-/* ---- N4
- * ------------------------------------------------------------------------------------------ */
+/* ---- N4 ------------------------------------------------------------------------------------- */
 
 static void when_begin_returns_no_translation_is_left(void **state)
 {
@@ -281,9 +277,31 @@ static void a_bar_that_moves_during_a_fault_is_seen_at_its_new_place(void **stat
 	assert_int_equal(fix.vm.stats.max_rounds, 4);
 }
 
-/* ---- F7, M8
- * ---------------------------------------------------------------------------------------
- */
+/* In the middle of its move the owner has no memory: that is no answer to give to a guest (P5). */
+static void mover_is_between_two_places(void)
+{
+	struct hva_range all = fix_range(mover.page, mover.pages);
+	assert_result(OK, notice_begin(&open_notice, notifier(), all, NOTICE_TRY));
+	mover.gone = true;
+}
+
+static void a_refusal_inside_a_notice_is_looked_at_again(void **state)
+{
+	(void)state;
+	mover = (struct fix_owner){ .first = FIX_DEVICE };
+	fix_pfnmap(&mover, 200, 10, MEM_UNCACHED, RW);
+	(void)fix_slot(200, 10, 200, false);
+	fix_at("follow_fault", mover_is_between_two_places, 1);
+	assert_result(BUSY, fix_write(203, 1));
+	mover.gone = false;
+	notice_end(&open_notice);
+	assert_result(OK, fix_again(&fix.vcpus[0]));
+	/* When the notice is over it stands. */
+	assert_result(OK, fix_owner_change(&mover, NULL));
+	assert_result(NO_BACKING, fix_write(203, 1));
+}
+
+/* ---- F7, M8 --------------------------------------------------------------------------------- */
 
 static pfn_t marked;
 
@@ -341,9 +359,7 @@ static void a_mapping_takes_no_count(void **state)
 	}
 }
 
-/* ---- H3, M16
- * --------------------------------------------------------------------------------------
- */
+/* ---- H3, M16 -------------------------------------------------------------------------------- */
 
 static void a_missing_permission_is_asked_for(void **state)
 {
@@ -377,9 +393,7 @@ static void a_shared_page_is_broken_by_a_write(void **state)
 	assert_int_equal(fix.vm.stats.max_rounds, 2); /* its own notice cost a lookup */
 }
 
-/* ---- N8
- * -------------------------------------------------------------------------------------------
- */
+/* ---- N8 ------------------------------------------------------------------------------------- */
 
 static unsigned storms, refused_storms;
 
@@ -506,8 +520,7 @@ static void a_refused_notice_leaves_the_guest_as_it_was(void **state)
 	assert_result(OK, drop(3, 1));
 }
 
-/* ---- Out of memory at each step
- * ------------------------------------------------------------------- */
+/* ---- Out of memory at each step ------------------------------------------------------------- */
 
 static pfn_t hogged[8192];
 static unsigned hogs;
@@ -583,6 +596,7 @@ int main(void)
 		TEST(leaves_go_after_the_open_count_is_raised),
 		TEST_HUGE(a_bar_that_moves_is_seen_at_its_new_place),
 		TEST_HUGE(a_bar_that_moves_during_a_fault_is_seen_at_its_new_place),
+		TEST(a_refusal_inside_a_notice_is_looked_at_again),
 		TEST(a_frame_is_marked_before_the_lock_is_left),
 		TEST(only_a_write_makes_dirty),
 		TEST(a_mapping_takes_no_count),

@@ -48,8 +48,7 @@ static struct {
 static struct fix_owner device, pool;
 static uint64_t device_content[DEVICE_PAGES], pool_content[OWNED], regions, values;
 
-/* ---- What the model expects ---------------------------------------------------------------------
- */
+/* ---- What the model expects ----------------------------------------------------------------- */
 
 static bool turn_asked(void)
 {
@@ -117,8 +116,7 @@ static bool let_in(enum result r)
 	return r != BUSY;
 }
 
-/* ---- Changes of the host ------------------------------------------------------------------------
- */
+/* ---- Changes of the host -------------------------------------------------------------------- */
 
 static void page_lost(uint64_t page)
 {
@@ -285,8 +283,7 @@ static void op_move(void)
 			pins[i].page += to - page;
 }
 
-/* ---- Owners -------------------------------------------------------------------------------------
- */
+/* ---- Owners --------------------------------------------------------------------------------- */
 
 static void op_device(void)
 {
@@ -330,8 +327,7 @@ static void op_pool(void)
 	random_check(block_free(old, 8, alice) == OK); /* F8: the census looks */
 }
 
-/* ---- Memslots -----------------------------------------------------------------------------------
- */
+/* ---- Memslots ------------------------------------------------------------------------------- */
 
 static bool slots_let_in(enum result r)
 {
@@ -410,8 +406,7 @@ static void op_slot_move(void)
 	s->gfn = to;
 }
 
-/* ---- Notices and pins
- * ---------------------------------------------------------------------------- */
+/* ---- Notices and pins ----------------------------------------------------------------------- */
 
 static void op_notice_begin(void)
 {
@@ -483,9 +478,7 @@ static void op_pin(void)
 		*p = (struct model_pin){ true, true, answer.pfn, page, 0 };
 }
 
-/* ---- The guest
- * ------------------------------------------------------------------------------------
- */
+/* ---- The guest ------------------------------------------------------------------------------ */
 
 static void (*const meanwhile[])(void) = {
 	op_drop,   op_drop,	   op_protect,	 op_unmap, op_move, op_device,
@@ -593,8 +586,7 @@ static void op_without_memory(void)
 		random_check(block_free(hogged[--hogs], 0, bob) == OK);
 }
 
-/* ---- The layer ----------------------------------------------------------------------------------
- */
+/* ---- The layer ------------------------------------------------------------------------------ */
 
 static const struct s2_geometry trees[] = {
 	{ 4, { 0, 9, 18, 27 }, { 9, 9, 9, 9 }, 7, 0, true, true },

@@ -42,9 +42,7 @@ static unsigned level_of(uint64_t n)
 	return level;
 }
 
-/* ---- S2, H7, M14: how large
- * ----------------------------------------------------------------------
- */
+/* ---- S2, H7, M14: how large ----------------------------------------------------------------- */
 
 static void a_leaf_is_as_large_as_host_and_memslot_allow(void **state)
 {
@@ -129,9 +127,7 @@ static void a_leaf_joins_the_smaller_ones(void **state)
 	assert_int_equal(level_of(7), 1);
 }
 
-/* ---- S4
- * ------------------------------------------------------------------------------------------
- */
+/* ---- S4 ------------------------------------------------------------------------------------- */
 
 static void a_cut_leaf_goes_whole(void **state)
 {
@@ -175,8 +171,7 @@ static void a_range_over_several_leaves_cuts_those_at_its_ends(void **state)
 		assert_false(fix_mapped(n));
 }
 
-/* ---- S3, F7, P4 -------------------------------------------------------------------------------
- */
+/* ---- S3, F7, P4 ----------------------------------------------------------------------------- */
 
 static void a_counted_leaf_folds_young_and_dirty(void **state)
 {
@@ -233,9 +228,7 @@ static void uncounted_and_device_memory_is_never_marked(void **state)
 	assert_result(OK, block_free(block, 3, alice));
 }
 
-/* ---- S8
- * ------------------------------------------------------------------------------------------
- */
+/* ---- S8 ------------------------------------------------------------------------------------- */
 
 static void device_memory_is_neither_cacheable_nor_executable(void **state)
 {
@@ -255,8 +248,7 @@ static void device_memory_is_neither_cacheable_nor_executable(void **state)
 	}
 }
 
-/* ---- Widening: H3, M15, S9 ----------------------------------------------------------------------
- */
+/* ---- Widening: H3, M15, S9 ------------------------------------------------------------------ */
 
 static void what_two_cpus_fault_on_is_installed_once(void **state)
 {
@@ -348,9 +340,7 @@ static void a_narrowed_permission_is_gone(void **state)
 	assert_result(NO_PERMISSION, fix_exec(3));
 }
 
-/* ---- S6
- * ------------------------------------------------------------------------------------------
- */
+/* ---- S6 ------------------------------------------------------------------------------------- */
 
 static uint64_t free_before;
 
@@ -422,9 +412,7 @@ static void an_empty_table_is_flushed_too(void **state)
 	assert_int_equal(fix.vm.s2.flushes, flushes + 1);
 }
 
-/* ---- S1: other geometries
- * ------------------------------------------------------------------------
- */
+/* ---- S1: other geometries ------------------------------------------------------------------- */
 
 static const struct {
 	struct s2_geometry tree;
@@ -508,9 +496,7 @@ static void leaves_join_only_at_levels_that_have_leaves(void **state)
 	fix_end();
 }
 
-/* ---- S10: software notes the use
- * ------------------------------------------------------------------
- */
+/* ---- S10: software notes the use ------------------------------------------------------------ */
 
 static const struct s2_geometry no_bits = {
 	.levels = 4, .shift = { 0, 9, 18, 27 }, .bits = { 9, 9, 9, 9 }, .leaf_levels = 7
@@ -564,9 +550,7 @@ static void software_sees_a_read_after_young_was_cleared(void **state)
 	fix_end();
 }
 
-/* ---- What fails
- * -----------------------------------------------------------------------------------
- */
+/* ---- What fails ----------------------------------------------------------------------------- */
 
 static void an_address_that_the_tree_has_not_is_not_folded(void **state)
 {

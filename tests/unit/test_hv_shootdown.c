@@ -50,8 +50,7 @@ static enum result drop(uint64_t page)
 	return space_drop(&fix.vm.space, fix_range(page, 1), NOTICE_TRY);
 }
 
-/* ---- CPUs inside the guest --------------------------------------------------------------------
- */
+/* ---- CPUs inside the guest ------------------------------------------------------------------ */
 
 static _Atomic unsigned inside, left;
 static _Atomic bool over;
@@ -141,8 +140,7 @@ static void another_stay_is_not_waited_for(void **state)
 		pthread_join(threads[i], NULL);
 }
 
-/* ---- Without threads --------------------------------------------------------------------------
- */
+/* ---- Without threads ------------------------------------------------------------------------ */
 
 static void moves_to_another_cpu(void)
 {

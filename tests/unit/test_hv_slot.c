@@ -21,8 +21,7 @@ static int end(void **state)
 
 static uint32_t made; /* id of the slot that a step works on */
 
-/* ---- Refused ----------------------------------------------------------------------------------
- */
+/* ---- Refused -------------------------------------------------------------------------------- */
 
 static const struct slot_table *table(void)
 {
@@ -134,8 +133,7 @@ static void without_memory_nothing_changes(void **state)
 	assert_result(OK, slot_delete(&fix.vm, a));
 }
 
-/* ---- Found ------------------------------------------------------------------------------------
- */
+/* ---- Found ---------------------------------------------------------------------------------- */
 
 static void a_slot_covers_its_pages_and_no_other(void **state)
 {
@@ -178,8 +176,7 @@ static void a_reader_keeps_the_table_that_it_has_found(void **state)
 	assert_int_equal(block_free_frames(), before);
 }
 
-/* ---- N4 (1): not while a notice is active -------------------------------------------------------
- */
+/* ---- N4 (1): not while a notice is active --------------------------------------------------- */
 
 static void an_active_notice_keeps_the_slots_as_they_are(void **state)
 {
@@ -234,9 +231,7 @@ static void a_turn_keeps_the_slots_as_they_are(void **state)
 	assert_result(OK, create(300, 310, FIX_BASE));
 }
 
-/* ---- N6: a change is a notice
- * --------------------------------------------------------------------
- */
+/* ---- N6: a change is a notice --------------------------------------------------------------- */
 
 static void a_deleted_slot_is_gone_for_every_cpu(void **state)
 {
@@ -296,8 +291,7 @@ static void a_host_range_that_two_slots_show_goes_from_both(void **state)
 	assert_false(fix_mapped(1010));
 }
 
-/* ---- P5, M1: the memslot is looked up under the token -------------------------------------------
- */
+/* ---- P5, M1: the memslot is looked up under the token --------------------------------------- */
 
 static void delete_made(void)
 {
@@ -339,6 +333,27 @@ static void a_fault_does_not_install_through_a_slot_that_moved(void **state)
 	assert_result(OK, fix_write(507, 1));
 }
 
+static enum result late; /* what the last fault was answered */
+
+static void fault_late(void)
+{
+	late = fix_fault(&fix.vcpus[1], 107, ACCESS_WRITE);
+}
+
+/* The notice's end has just told that seq has moved: from here on a token is good again. */
+static void a_fault_at_the_end_of_the_change_sees_the_new_slots(void **state)
+{
+	(void)state;
+	fix_anon(0, 100, RWX, false);
+	uint32_t a = fix_slot(100, 100, 0, false);
+	assert_result(OK, fix_write(107, 1));
+	fix_at("notice_inactive", fault_late, 1);
+	assert_result(OK, slot_delete(&fix.vm, a));
+	assert_int_equal(fix_hook.times, 0);
+	assert_int_equal(late, NO_MEMSLOT);
+	assert_false(fix_mapped(107));
+}
+
 static void create_other(void)
 {
 	(void)fix_slot(100, 100, 200, false);
@@ -364,9 +379,7 @@ static void a_fault_sees_the_slot_that_replaced_the_one_it_looked_up(void **stat
 	assert_int_equal(value, 2);
 }
 
-/* ---- P7
- * ------------------------------------------------------------------------------------------
- */
+/* ---- P7 ------------------------------------------------------------------------------------- */
 
 static void a_readonly_slot_never_yields_a_writable_leaf(void **state)
 {
@@ -403,6 +416,7 @@ int main(void)
 		TEST(a_host_range_that_two_slots_show_goes_from_both),
 		TEST(a_fault_does_not_install_through_a_slot_that_went),
 		TEST(a_fault_does_not_install_through_a_slot_that_moved),
+		TEST(a_fault_at_the_end_of_the_change_sees_the_new_slots),
 		TEST(a_fault_sees_the_slot_that_replaced_the_one_it_looked_up),
 		TEST(a_readonly_slot_never_yields_a_writable_leaf),
 	};

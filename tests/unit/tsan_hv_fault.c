@@ -29,7 +29,7 @@ static uint32_t below(unsigned cpu, uint32_t n)
 	return threads_random(&states[cpu]) % n;
 }
 
-/* ---- The guest ------------------------------------------------------------------------------- */
+/* ---- The guest ------------------------------------------------------------------------------ */
 
 /* The CPU's word of page `n`. OK, or why not. */
 static enum result touch(unsigned cpu, uint64_t n, enum access access, uint64_t *value)
@@ -77,7 +77,7 @@ static void guest(unsigned cpu)
 	}
 }
 
-/* ---- The host -------------------------------------------------------------------------------- */
+/* ---- The host ------------------------------------------------------------------------------- */
 
 static void shut_and_drop(unsigned cpu)
 {
@@ -179,7 +179,7 @@ static void body(unsigned cpu)
 	}
 }
 
-/* ---- All at once ----------------------------------------------------------------------------- */
+/* ---- All at once ---------------------------------------------------------------------------- */
 
 static void census(pfn_t first, uint64_t count)
 {
@@ -246,7 +246,7 @@ static void faults_against_changes_with_a_broadcast(void **state)
 	all_at_once(&(struct fix_options){ .broadcast = true });
 }
 
-/* ---- A storm (N8) ---------------------------------------------------------------------------- */
+/* ---- A storm (N8) --------------------------------------------------------------------------- */
 
 static _Atomic unsigned touching;
 static _Atomic uint64_t storms;
