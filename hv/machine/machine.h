@@ -84,7 +84,7 @@ struct machine_call {
 	uint64_t nr, arg[MACHINE_CALL_WORDS];
 	uint64_t answer[MACHINE_CALL_WORDS]; /* filled by machine_call */
 	unsigned answers;		     /* of them; 0: the call does not return */
-	bool wait; /* the vCPU sleeps until an interrupt is pending for it, then has its answer */
+	bool yield; /* the vCPU lets its CPU go to others before it goes on */
 };
 void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call);
 
@@ -95,7 +95,8 @@ void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call);
 void machine_irq_retired(struct machine *m, unsigned vcpu, unsigned irq);
 /* The guest's own timer of `vcpu` drives its line high or low. */
 void machine_timer_line(struct machine *m, unsigned vcpu, bool high);
-/* `vcpu` leaves its CPU, and its own timer will fire at when_ns; UINT64_MAX: never, or it runs. */
+/* `vcpu` has halted, and its own timer, which stands still meanwhile, will fire at when_ns;
+ * UINT64_MAX: never, or it goes on. */
 void machine_timer_due(struct machine *m, unsigned vcpu, uint64_t when_ns);
 /* The guest sends an interrupt between its vCPUs; arm64: the value written to ICC_SGI1R_EL1. */
 void machine_ipi(struct machine *m, unsigned vcpu, uint64_t value);
@@ -104,7 +105,7 @@ void machine_ipi(struct machine *m, unsigned vcpu, uint64_t value);
 bool machine_irq_pending(const struct machine *m, unsigned vcpu);
 /*
  * Acknowledges it: what arch_vcpu_irq_inject is to be given. x86: the vector, a spurious one is
- * possible. arm64: INTID in bits 0..15, priority in 16..23, bit 24 set for group 1.
+ * possible. arm64: INTID in bits 0..15, bit 16 set for group 0, priority in bits 24..31.
  * MACHINE_NO_IRQ: it went away meanwhile.
  */
 #define MACHINE_NO_IRQ UINT32_MAX

@@ -389,7 +389,7 @@ void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call)
 	(void)vcpu;
 	call->answer[0] = UINT64_MAX;
 	call->answers = 1;
-	call->wait = false;
+	call->yield = false;
 }
 
 void machine_irq_retired(struct machine *m, unsigned vcpu, unsigned irq)
