@@ -562,6 +562,25 @@ static void without_memory_a_fault_leaves_nothing_half_done(void **state)
 	assert_result(OK, fix_write(4, 1));
 }
 
+/* The host's page is there, and pages for the tree are what is missing. */
+static void without_memory_for_tables_nothing_is_installed(void **state)
+{
+	(void)state;
+	const uint64_t far = UINT64_C(1) << 30; /* shares no table but the root */
+	uint64_t value = 0;
+	assert_result(OK, fix_write(3, 4711));
+	(void)fix_slot(far, 100, 0, false);
+	for (uint64_t leave = 0; leave <= 3; leave++) {
+		uint64_t entries = fix.entries;
+		s2_cache_empty(&fix.vcpus[0].s2_cache);
+		hog(leave);
+		assert_result(leave < 3 ? OUT_OF_MEMORY : OK, fix_read(far + 3, &value));
+		assert_int_equal(fix.entries, leave < 3 ? entries : entries + 4);
+		unhog();
+	}
+	assert_int_equal(value, 4711);
+}
+
 /* The same, where the fault breaks a shared page. */
 static void without_memory_a_shared_page_stays_shared(void **state)
 {
@@ -608,6 +627,7 @@ int main(void)
 		TEST(a_fault_that_is_given_up_gives_its_turn_back),
 		TEST(a_refused_notice_leaves_the_guest_as_it_was),
 		TEST(without_memory_a_fault_leaves_nothing_half_done),
+		TEST(without_memory_for_tables_nothing_is_installed),
 		TEST(without_memory_a_shared_page_stays_shared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
