@@ -25,7 +25,7 @@
 #define PORT_B 0x61u
 
 static volatile uint8_t *hpet_registers;
-static uint64_t tsc_hz, tsc_start;
+static uint64_t tsc_start;
 static struct clock_scale tsc_to_ns;
 
 struct clock_scale clock_scale(uint64_t from_hz, uint64_t to_hz)
@@ -133,6 +133,8 @@ static uint64_t by_pit(void)
 
 const char *clock_init(uint64_t hpet)
 {
+	uint64_t tsc_hz = 0;
+
 	if (hpet != 0)
 		hpet_registers = arch_map_device(hpa(hpet), PAGE_SIZE, MEM_DEVICE);
 	if (hpet_registers != NULL)
@@ -146,9 +148,14 @@ const char *clock_init(uint64_t hpet)
 	return NULL;
 }
 
-uint64_t clock_hz(void)
+struct clock_scale clock_tsc_scale(void)
 {
-	return tsc_hz;
+	return tsc_to_ns;
+}
+
+uint64_t clock_tsc_start(void)
+{
+	return tsc_start;
 }
 
 uint64_t arch_counter(void)

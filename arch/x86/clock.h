@@ -11,9 +11,6 @@
 /* Measures the TSC. hpet: hpa of its registers, 0: none. NULL, or why it cannot be measured. */
 const char *clock_init(uint64_t hpet);
 
-/* TSC ticks in a second. */
-uint64_t clock_hz(void);
-
 /* Waits, with interrupts off. */
 void clock_wait_ns(uint64_t ns);
 
@@ -27,5 +24,9 @@ struct clock_scale {
 };
 struct clock_scale clock_scale(uint64_t from_hz, uint64_t to_hz);
 uint64_t clock_scaled(struct clock_scale s, uint64_t ticks);
+
+/* arch_time_ns() = (TSC - start) by this scale. */
+struct clock_scale clock_tsc_scale(void);
+uint64_t clock_tsc_start(void);
 
 #endif

@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "arch/x86/clock.h"
-#include "arch/x86/cpu.h"
 #include "arch/x86/vcpu.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-#define TSC_STABLE 1u /* one clock for all vCPUs */
+#define TSC_STABLE 1u	 /* one clock for all vCPUs */
+#define FIRST_VERSION 2u /* even: may be read */
 
 struct pv_clock {
-	uint32_t version; /* even: may be read */
+	uint32_t version;
 	uint32_t reserved;
 	uint64_t tsc_stamp;
 	uint64_t system_ns;
@@ -34,12 +34,11 @@ struct pv_wall_clock {
 _Static_assert(sizeof(struct pv_clock) == 32, "msr.rst");
 _Static_assert(sizeof(struct pv_wall_clock) == 12, "msr.rst");
 
-static size_t wall_clock(struct arch_vcpu *v, uint64_t wall_seconds, void *out, size_t room)
+static size_t wall_clock(uint64_t wall_seconds, void *out, size_t room)
 {
-	uint64_t now = arch_time_ns();
-	uint64_t start_ns = wall_seconds * NS_PER_SECOND - now;
+	uint64_t start_ns = wall_seconds * NS_PER_SECOND - arch_time_ns();
 	struct pv_wall_clock page = {
-		.version = v->clock_version,
+		.version = FIRST_VERSION,
 		.seconds = (uint32_t)(start_ns / NS_PER_SECOND),
 		.nanoseconds = (uint32_t)(start_ns % NS_PER_SECOND),
 	};
@@ -53,17 +52,20 @@ static size_t wall_clock(struct arch_vcpu *v, uint64_t wall_seconds, void *out, 
 size_t arch_clock_fill(struct arch_vcpu *v, bool wall, uint64_t wall_seconds, void *out,
 		       size_t room)
 {
-	struct clock_scale scale = clock_scale(clock_hz(), NS_PER_SECOND);
-	struct pv_clock page = { .mul = scale.mul, .shift = scale.shift, .flags = TSC_STABLE };
+	struct clock_scale scale = clock_tsc_scale();
+	struct pv_clock page = {
+		.version = FIRST_VERSION + 2 * v->tsc_writes,
+		.tsc_stamp = clock_tsc_start() + v->vmcb.tsc_offset,
+		.system_ns = 0,
+		.mul = scale.mul,
+		.shift = scale.shift,
+		.flags = TSC_STABLE,
+	};
 
-	v->clock_version += 2;
 	if (wall)
-		return wall_clock(v, wall_seconds, out, room);
+		return wall_clock(wall_seconds, out, room);
 	if (room < sizeof page)
 		return 0;
-	page.version = v->clock_version;
-	page.tsc_stamp = rdtsc() + v->vmcb.tsc_offset;
-	page.system_ns = arch_time_ns();
 	memcpy(out, &page, sizeof page);
 	return sizeof page;
 }

@@ -59,7 +59,10 @@ static bool write_efer(struct arch_vcpu *v, uint64_t value)
 static bool write(struct arch_vcpu *v, uint32_t msr, uint64_t value)
 {
 	switch (msr) {
-	case MSR_TSC: v->vmcb.tsc_offset = value - rdtsc(); return true;
+	case MSR_TSC:
+		v->vmcb.tsc_offset = value - rdtsc();
+		v->tsc_writes++;
+		return true;
 	case MSR_EFER: return write_efer(v, value);
 	case MSR_PAT:
 		if (!pat_good(value))

@@ -106,7 +106,7 @@ struct arch_vcpu {
 	uint64_t dr[4];
 	uint64_t xcr0;
 	uint64_t clock_msr[2]; /* wall, running: as the guest wrote them */
-	uint32_t clock_version;
+	uint32_t tsc_writes;   /* by the guest: each moves its clock page's stamp */
 
 	alignas(64) unsigned char fpu[FPU_BYTES];
 };
