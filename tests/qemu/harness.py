@@ -97,7 +97,8 @@ class Session:
         self.log = OUT / re.sub(r"[^\w.-]+", "_", name)
         self.log.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, str(TENURE), words[0], "-v", "--timeout", f"{limit:g}", *map(str, words[1:]), *OTHER], cwd=TOP,
+            [sys.executable, str(TENURE), words[0], "-v", "--timeout", f"{limit:g}", *map(str, words[1:]), *OTHER],
+            cwd=TOP,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self._read, daemon=True).start()
 

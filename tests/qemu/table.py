@@ -159,7 +159,8 @@ SEVERAL = [
         limit=150.0, files={"vm.dts": configuration(
             "".join(vm(n, "vmlinux", "console=ttyS0 reboot=t tenure.mode=boot", "128M", 1, 'initrd = "initramfs";')
                     for n in ("one", "two"))
-            + vm("three", "rules_storm.elf", "vcpus=3 rounds=300 shared", vcpus=3) + vm("four", "rules_slots.elf", "shared"))}),
+            + vm("three", "rules_storm.elf", "vcpus=3 rounds=300 shared", vcpus=3)
+            + vm("four", "rules_slots.elf", "shared"))}),
     Run("host memory runs out", ["run", "-config", "{dir}/vm.dts", "--cpus", 2, "--host-memory", "512M"],
         70, "", (r"greedy.*(memory|frame)", r"^\[modest\] report: [1-9]\d* passed, 0 failed",
                  r"^\[late\] report: [1-9]\d* passed, 0 failed"),

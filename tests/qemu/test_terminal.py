@@ -61,7 +61,8 @@ def test_trace_in_a_file():
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / "trace"
     done = subprocess.run([sys.executable, TENURE, "run", "-kernel", SMALL / "smp.elf", "-append", "vcpus=1 turns=1",
-                           "--trace", path, "--timeout", "40"], cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+                           "--trace", path, "--timeout", "40"], cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stderr
     lines = path.read_text().splitlines()
     assert lines[0] == "begin" and lines[-1] == "end"
@@ -71,7 +72,7 @@ def test_trace_in_a_file():
 
 def test_linux_from_a_file():
     """What is piped into `tenure linux` is typed when the shell is ready, and its end ends the machine."""
-    done = subprocess.run([sys.executable, TENURE, "linux", "--firmware", "pvh", "--timeout", "100"], cwd=TOP, text=True,
-                          input="sleep 1; echo woke $((6 * 7))\n", capture_output=True, check=False)
+    done = subprocess.run([sys.executable, TENURE, "linux", "--firmware", "pvh", "--timeout", "100"], cwd=TOP,
+                          text=True, input="sleep 1; echo woke $((6 * 7))\n", capture_output=True, check=False)
     assert INITRAMFS.exists() and (DEBIAN / "vmlinuz-cloud").exists()
     assert done.returncode == 0 and "\nwoke 42" in done.stdout.replace("\r", ""), done.stdout[-2000:] + done.stderr
