@@ -318,8 +318,12 @@ enum result arch_vcpu_io_done(struct arch_vcpu *v, const struct io_access *io);
 /*
  * Interrupts: can one be delivered at the next entry (x86), or handed to the processor's virtual
  * interrupt controller (arm64: a list register is free)? Ask for a window otherwise. irq: as
- * machine_irq_ack has it; x86 the vector, arm64 the INTID in bits 0..23 and its priority in 24..31.
+ * machine_irq_ack has it; x86 the vector, arm64 the INTID in bits 0..15 and what follows. On arm64
+ * an INTID that a list register holds already becomes pending (again) there.
  */
+#define ARCH_IRQ_GROUP0 0x10000u /* a virtual FIQ */
+#define ARCH_IRQ_LEVEL 0x20000u	 /* its end is to be noticed at once (arch_vcpu_irq_retired) */
+#define ARCH_IRQ_PRIORITY_SHIFT 24u
 bool arch_vcpu_irq_open(const struct arch_vcpu *v);
 void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq);
 void arch_vcpu_irq_window(struct arch_vcpu *v, bool wanted);

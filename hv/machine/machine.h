@@ -78,15 +78,15 @@ extern const bool machine_floating_bus;
 /* Does a device answer at `at`? Without the lock. */
 bool machine_answers(const struct machine *m, gpa_t at);
 
-/* A call of the guest to its firmware (arm64: SMCCC; ppc64: hcalls). */
-#define MACHINE_CALL_WORDS 8u
-struct machine_call {
-	uint64_t nr, arg[MACHINE_CALL_WORDS];
-	uint64_t answer[MACHINE_CALL_WORDS]; /* filled by machine_call */
-	unsigned answers;		     /* of them; 0: the call does not return */
-	bool yield; /* the vCPU lets its CPU go to others before it goes on */
+/* The guest calls its firmware (arm64: SMCCC; ppc64: hcalls). */
+#define MACHINE_ANSWERS 4u
+struct machine_answer {
+	uint64_t value[MACHINE_ANSWERS];
+	unsigned count; /* of values; 0: the call does not return */
+	bool yield;	/* the vCPU lets its CPU go to others before it goes on */
 };
-void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call);
+void machine_call(struct machine *m, unsigned vcpu, const struct firmware_call *call,
+		  struct machine_answer *out);
 
 /*
  * Where the processor holds interrupts for the guest (list registers): the interrupt `irq`, once
@@ -105,8 +105,7 @@ void machine_ipi(struct machine *m, unsigned vcpu, uint64_t value);
 bool machine_irq_pending(const struct machine *m, unsigned vcpu);
 /*
  * Acknowledges it: what arch_vcpu_irq_inject is to be given. x86: the vector, a spurious one is
- * possible. arm64: INTID in bits 0..15, bit 16 set for group 0, priority in bits 24..31.
- * MACHINE_NO_IRQ: it went away meanwhile.
+ * possible. arm64: the INTID with the bits of arch.h. MACHINE_NO_IRQ: it went away meanwhile.
  */
 #define MACHINE_NO_IRQ UINT32_MAX
 unsigned machine_irq_ack(struct machine *m, unsigned vcpu);

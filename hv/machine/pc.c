@@ -383,13 +383,13 @@ bool machine_answers(const struct machine *m, gpa_t at)
 
 /* ---- What this board has not: firmware to call, list registers, timers of its processors --- */
 
-void machine_call(struct machine *m, unsigned vcpu, struct machine_call *call)
+void machine_call(struct machine *m, unsigned vcpu, const struct firmware_call *call,
+		  struct machine_answer *out)
 {
 	(void)m;
 	(void)vcpu;
-	call->answer[0] = UINT64_MAX;
-	call->answers = 1;
-	call->yield = false;
+	(void)call;
+	*out = (struct machine_answer){ .value = { UINT64_MAX }, .count = 1 };
 }
 
 void machine_irq_retired(struct machine *m, unsigned vcpu, unsigned irq)
