@@ -690,7 +690,7 @@ static const struct random_layer layer = {
 };
 static const struct random_layer *const layers[] = { &layer };
 
-#define DEFAULT_OPS 300000u
+#define DEFAULT_OPS 150000u
 #define SEEDS 10u
 
 static uint64_t number(const char *name, uint64_t otherwise)

@@ -22,9 +22,9 @@ UNIT_CFLAGS := -std=c11 -g -O1 -fno-omit-frame-pointer -DDEBUG=1 -DHOST_TEST=1 -
 UNIT_TESTS   := $(wildcard tests/unit/test_*.c tests/unit/tsan_*.c)
 UNIT_HELPERS := $(filter-out $(UNIT_TESTS),$(wildcard tests/unit/*.c))
 UNIT_MM      := $(wildcard mm/*.c)
-UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/*.c)
+UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/pc*.c) hv/machine/elf_image.c
 UNIT_DEV     := $(wildcard hv/dev/*.c) mm/result.c
-UNIT_MACHINE := $(UNIT_DEV) $(wildcard hv/machine/*.c)
+UNIT_MACHINE := $(UNIT_DEV) $(wildcard hv/machine/pc*.c) hv/machine/elf_image.c
 UNIT_FAKE    := $(wildcard tests/fake/*.c)
 UNIT_X86     := $(addprefix arch/x86/,acpi.c decode.c gwalk.c inject.c io.c msr.c npt.c pci.c)
 UNIT_BOOT    := $(filter-out boot/%_$(ARCH).c,$(BOOT_COMMON))
