@@ -446,7 +446,7 @@ static enum result string_port(struct arch_vcpu *v, const ZydisDecodedInstructio
 	return r;
 }
 
-void decode_port_string(struct arch_vcpu *v, struct exit *out)
+__attribute__((noinline)) void decode_port_string(struct arch_vcpu *v, struct exit *out)
 {
 	ZydisDecodedInstruction i;
 	enum result r = take_apart(v, &i);

@@ -211,8 +211,12 @@ static __attribute__((noinline)) void enter_flushing(struct arch_vcpu *v, uint64
 	v->vmcb.tlb_control = TLB_NOTHING;
 }
 
-/* The generation is read anew for each entry, after whatever made the caller's mark visible. */
-void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
+/*
+ * Part of hv's loop where the linker can see both: then the loop alone saves the registers that the
+ * guest's take the place of. The generation is read anew for each entry, after whatever made the
+ * caller's mark visible.
+ */
+__attribute__((always_inline)) void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
 {
 	do {
 		uint64_t gen = __c11_atomic_load(&v->s2->flush_gen, __ATOMIC_ACQUIRE);
