@@ -354,8 +354,7 @@ static void h3_a_missing_permission_asks_the_owner(void **state)
 	assert_int_equal(supplier.asked, 2);
 }
 
-/* ---- Races, driven through the steps
- * ------------------------------------------------------------- */
+/* ---- Races, driven through the steps ------------------------------------------------------ */
 
 static const char *step_name;
 static unsigned step_times;
