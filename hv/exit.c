@@ -79,7 +79,8 @@ static enum vcpu_state fault_unserved(struct vcpu *v, enum result verdict)
 
 	place_words(v->vm, gpa_to_gfn(f->gpa), place, sizeof(place));
 	enum result seen = vm_peek(v->vm, f->gpa, &answer);
-	hv_log("vm %s vcpu %u: a fault cannot be served: pc 0x%llx, gpa 0x%llx, %s%s, %s, class %s: %s\n",
+	hv_log("vm %s vcpu %u: a fault cannot be served: pc 0x%llx, gpa 0x%llx, %s%s, %s, "
+	       "class %s: %s\n",
 	       v->vm->config->name, v->index, (unsigned long long)arch_vcpu_pc(v->arch),
 	       (unsigned long long)f->gpa.v, access_words(f->access),
 	       f->table_walk ? " by the guest's page walk" : "", place,

@@ -73,80 +73,90 @@ enum result vm_peek(struct vm *vm, gpa_t at, struct follow_answer *out)
 	return r;
 }
 
-/* One look and copy, under the lock. Exactly one of `to` and `from` is given. */
-static enum result try_copy(struct space *s, hva_t place, bool writable, uint64_t offset, void *to,
-			    const void *from, uint64_t bytes)
+/* Bytes on their way between the hypervisor's memory and the guest's. */
+struct transfer {
+	bool write;		   /* into the guest */
+	unsigned char *to;	   /* of a read */
+	const unsigned char *from; /* of a write */
+};
+
+static enum access access_of(const struct transfer *t)
+{
+	return t->write ? ACCESS_WRITE : ACCESS_READ;
+}
+
+/* One look and copy, under the lock. */
+static enum result try_copy(struct space *s, hva_t place, bool writable, uint64_t offset,
+			    const struct transfer *t, uint64_t bytes)
 {
 	struct follow_answer a;
 
 	spin_lock(&s->lock);
-	enum result r = peek_at(s, place, from != NULL ? ACCESS_WRITE : ACCESS_READ, writable, &a);
+	enum result r = peek_at(s, place, access_of(t), writable, &a);
 	if (r == OK && a.class == FRAME_DEVICE)
 		r = UNSUPPORTED; /* not in the linear map */
 	if (r == OK) {
-		char *page = mm_linear(a.pfn);
-		if (from != NULL)
-			memcpy(page + offset, from, bytes);
+		unsigned char *page = mm_linear(a.pfn);
+		if (t->write)
+			memcpy(page + offset, t->from, bytes);
 		else
-			memcpy(to, page + offset, bytes);
+			memcpy(t->to, page + offset, bytes);
 		/* F7: the entry's reference keeps the frame alive under the lock. */
 		if (a.class == FRAME_COUNTED)
 			frame_mark(frame_head(frame_of(a.pfn)),
-				   FRAME_YOUNG | (from != NULL ? FRAME_DIRTY : 0));
+				   FRAME_YOUNG | (t->write ? FRAME_DIRTY : 0));
 	}
 	spin_unlock(&s->lock);
 	return r;
 }
 
 /* Within one page. */
-static enum result copy_page(struct vm *vm, gpa_t at, void *to, const void *from, uint64_t bytes)
+static enum result copy_page(struct vm *vm, gpa_t at, const struct transfer *t, uint64_t bytes)
 {
-	enum access access = from != NULL ? ACCESS_WRITE : ACCESS_READ;
-
 	for (unsigned i = 0; i < PAGE_TRIES; i++) {
 		hva_t place;
 		bool writable;
 		enum result r = place_of(vm, at, &place, &writable);
-		if (r == OK)
-			r = try_copy(&vm->space, place, writable, at.v & PAGE_MASK, to, from,
-				     bytes);
+		if (r != OK)
+			return r;
+		r = try_copy(&vm->space, place, writable, at.v & PAGE_MASK, t, bytes);
 		if (r != NO_BACKING && r != NO_PERMISSION)
 			return r;
-		r = space_fault(&vm->space, place, access, false,
-				false); /* H3: absent, or not allowed */
+		/* H3: absent, or not allowed */
+		r = space_fault(&vm->space, place, access_of(t), false, false);
 		if (r != OK && r != RACED)
 			return r;
 	}
 	return RACED;
 }
 
-static enum result copy(struct vm *vm, gpa_t at, void *to, const void *from, uint64_t bytes)
+static enum result copy(struct vm *vm, gpa_t at, struct transfer t, uint64_t bytes)
 {
 	while (bytes != 0) {
 		uint64_t piece = PAGE_SIZE - (at.v & PAGE_MASK);
 		if (piece > bytes)
 			piece = bytes;
-		enum result r = copy_page(vm, at, to, from, piece);
+		enum result r = copy_page(vm, at, &t, piece);
 		if (r != OK)
 			return r;
 		at = gpa(at.v + piece);
 		bytes -= piece;
-		if (from != NULL)
-			from = (const char *)from + piece;
+		if (t.write)
+			t.from += piece;
 		else
-			to = (char *)to + piece;
+			t.to += piece;
 	}
 	return OK;
 }
 
 enum result vm_read(struct vm *vm, gpa_t from, void *to, uint64_t bytes)
 {
-	return copy(vm, from, to, NULL, bytes);
+	return copy(vm, from, (struct transfer){ .to = to }, bytes);
 }
 
 enum result vm_write(struct vm *vm, gpa_t to, const void *from, uint64_t bytes)
 {
-	return copy(vm, to, NULL, from, bytes);
+	return copy(vm, to, (struct transfer){ .write = true, .from = from }, bytes);
 }
 
 enum result hv_guest_read(struct vcpu *v, gpa_t from, void *to, size_t bytes)

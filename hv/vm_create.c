@@ -122,7 +122,8 @@ static enum result make_device_slot(struct build *b, const struct config_slot *c
 	if (c->offset >= all || c->bytes > all - c->offset)
 		return refuse(
 			b, BAD_ARGUMENT,
-			"memslot@%llx: offset 0x%llx and size 0x%llx are beyond the 0x%llx bytes of %s",
+			"memslot@%llx: offset 0x%llx and size 0x%llx are beyond the 0x%llx bytes "
+			"of %s",
 			(unsigned long long)c->gpa.v, (unsigned long long)c->offset,
 			(unsigned long long)c->bytes, (unsigned long long)all, c->device->name);
 	d->bytes = c->bytes != 0 ? c->bytes : all - c->offset;

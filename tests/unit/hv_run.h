@@ -8,6 +8,10 @@
 #ifndef TESTS_UNIT_HV_RUN_H
 #define TESTS_UNIT_HV_RUN_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -255,14 +255,14 @@ static void several_vms(void **state)
 {
 	(void)state;
 	static const struct step script[] = { OUT(0xf4, 1, 1), HALT };
-	run(&(struct run){
-		.vms = "a { memory = \"4M\"; kernel = \"k\"; }; b { memory = \"4M\"; kernel = \"nothing\"; };",
-		.script = script });
+	run(&(struct run){ .vms = "a { memory = \"4M\"; kernel = \"k\"; }; "
+				  "b { memory = \"4M\"; kernel = \"nothing\"; };",
+			   .script = script });
 	assert_said("nothing");
 	assert_said("reason=bad-input");
-	run(&(struct run){
-		.vms = "a { memory = \"4M\"; kernel = \"k\"; }; b { memory = \"4M\"; kernel = \"config.dtb\"; };",
-		.script = script });
+	run(&(struct run){ .vms = "a { memory = \"4M\"; kernel = \"k\"; }; "
+				  "b { memory = \"4M\"; kernel = \"config.dtb\"; };",
+			   .script = script });
 	assert_said("tenure: vm b: could not be started: ");
 	assert_said("tenure: vm a: ended itself with 1");
 	assert_ended("status=3 reason=exit");
