@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -291,6 +292,7 @@ static inline void fix_begin(const struct fix_options *o)
 {
 	uint64_t pages = o->pages != 0 ? o->pages : 4096;
 
+	alarm(600); /* a test that failed with a lock held must not hang in its end */
 	memset(&fix, 0, sizeof(fix));
 	memset(&fix_hook, 0, sizeof(fix_hook));
 	ram_begin(FIX_FIRST, pages, FIX_FIRST + pages);
@@ -319,6 +321,7 @@ static inline void fix_begin(const struct fix_options *o)
 /* Ends it: not a frame is lost (I5). */
 static inline void fix_end(void)
 {
+	alarm(60);
 	fix_check_tree();
 	for (unsigned i = 0; i < FIX_CPUS; i++) {
 		fix_check(!fix.vcpus[i].turn.asked);
@@ -338,6 +341,7 @@ static inline void fix_end(void)
 	block_census = NULL;
 	free(fix.tables);
 	ram_end();
+	alarm(0);
 }
 
 /* ---- Host memory and memslots ---------------------------------------------------------------- */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memslots: what is refused, what is found, and that a change of them is a notice (N4 (1), N6, P5).
- */
+/* Memslots: what is refused, what is found, and that a change is a notice (N4 (1), N6, P5). */
 #include "tests/unit/hv_fixture.h"
 
 static const struct fix_options plain;
