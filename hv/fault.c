@@ -27,8 +27,8 @@ struct fault_served {
 static bool refusal_stands(struct vm *vm, const struct token *token, hva_t at)
 {
 	spin_lock(&vm->s2.consumer.lock);
-	bool stands = token_check(&vm->s2.consumer, token,
-				  hva_range(hva(at.v & ~PAGE_MASK), PAGE_SIZE));
+	bool stands =
+		token_check(&vm->s2.consumer, token, hva_range(hva(at.v & ~PAGE_MASK), PAGE_SIZE));
 	spin_unlock(&vm->s2.consumer.lock);
 	return stands;
 }

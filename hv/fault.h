@@ -14,9 +14,9 @@ struct vcpu;
 /*
  * Serves a fault of `v`, on the CPU that runs it, without locks. OK: the guest can repeat its
  * instruction. BUSY: nothing is left behind, but the vCPU must wait until a notice ends (the
- * stage-2 consumer's `released` wakes it, sched_wake_waiting); v->fault_pending is then set, and whoever
- * resumes the vCPU calls fault_serve with the same fault before it enters the guest again, since
- * the vCPU may hold its turn (N8). NO_MEMSLOT, READONLY_MEMSLOT: perhaps a device. Others:
+ * stage-2 consumer's `released` wakes it, sched_wake_waiting); v->fault_pending is then set, and
+ * whoever resumes the vCPU calls fault_serve with the same fault before it enters the guest again,
+ * since the vCPU may hold its turn (N8). NO_MEMSLOT, READONLY_MEMSLOT: perhaps a device. Others:
  * refusals. RACED is not returned: the handler itself looks up again, at most NOTICE_MAX_ROUNDS
  * times.
  */
