@@ -256,11 +256,18 @@ static uint64_t slot_end(const struct config_slot *s)
 static bool check_slot_place(struct tree *t, int node, const struct config_vm *vm,
 			     const struct config_slot *s)
 {
+	struct machine_ram ram[MACHINE_RAM_RANGES];
+	unsigned ranges = machine_ram(vm->memory_bytes, ram);
+
 	if (s->absent)
 		return true;
-	if (s->gpa.v < vm->memory_bytes)
-		return tree_bad(t, node, "gpa", "0x%llx lies in the VM's RAM, which ends at 0x%llx",
-				(unsigned long long)s->gpa.v, (unsigned long long)vm->memory_bytes);
+	for (unsigned i = 0; i < ranges; i++) {
+		uint64_t start = ram[i].start.v, end = start + ram[i].bytes;
+		if (s->gpa.v < end && start < slot_end(s))
+			return tree_bad(t, node, "gpa",
+					"0x%llx lies in the VM's RAM, which ends at 0x%llx",
+					(unsigned long long)s->gpa.v, (unsigned long long)end);
+	}
 	for (unsigned i = 0; i < vm->slot_count; i++) {
 		const struct config_slot *other = &vm->slots[i];
 		if (!other->absent && s->gpa.v < slot_end(other) && other->gpa.v < slot_end(s))

@@ -174,6 +174,16 @@ static void say_refused(struct vcpu *v, enum result verdict)
 	       said + 1 == SAY_REFUSED ? " (No more of these will be told.)" : "");
 }
 
+/* Nothing is there, and on this board that is for the guest's processor to say. */
+static enum vcpu_state nobody_answers(struct vcpu *v)
+{
+	atomic_fetch_add_explicit(&v->vm->stats.mmio, 1, memory_order_relaxed);
+	trace(TRACE_MMIO, v->vm->id, gpa_to_gfn(v->exit.fault.gpa), pfn(0), FRAME_DEVICE, 0,
+	      NO_MEMSLOT);
+	arch_vcpu_bad_access(v->arch, &v->exit.fault);
+	return VCPU_RUNNING;
+}
+
 /*
  * A data access that memory does not serve: a device's register (no memslot, or a write to a
  * read-only one), or memory whose owner has taken it away or forbids it. The latter behaves as an
@@ -183,6 +193,9 @@ static enum vcpu_state data_access(struct vcpu *v, enum result verdict)
 {
 	const struct s2_fault *f = &v->exit.fault;
 
+	if (verdict == NO_MEMSLOT && !machine_floating_bus &&
+	    !machine_answers(v->vm->machine, f->gpa))
+		return nobody_answers(v);
 	if (f->access == ACCESS_EXEC || f->table_walk)
 		return fault_unserved(v, verdict);
 	enum result r = arch_vcpu_decode_io(v->arch, f, &v->io);
@@ -242,10 +255,24 @@ static enum vcpu_state halt(struct vcpu *v)
 {
 	v->halted = true;
 	v->halted_off = v->exit.halt.irqs_off;
+	v->halt_timed = v->exit.halt.timer_ns != UINT64_MAX;
+	if (v->halt_timed)
+		machine_timer_due(v->vm->machine, v->index, v->exit.halt.timer_ns);
 	atomic_store_explicit(&v->attention, true, memory_order_relaxed);
 	if (v->halted_off && vm_halted_for_good(v->vm))
 		vm_end(v->vm, END_HALTED, 0, "every vCPU halted with interrupts off");
 	return VCPU_RUNNING; /* look() decides */
+}
+
+/* The guest calls its firmware, which may switch this vCPU, or the whole board, off. */
+static enum vcpu_state firmware_exit(struct vcpu *v)
+{
+	struct machine_answer answer;
+
+	machine_call(v->vm->machine, v->index, &v->exit.firmware, &answer);
+	if (answer.count != 0)
+		arch_vcpu_firmware_return(v->arch, answer.value, answer.count);
+	return answer.yield ? VCPU_READY : VCPU_RUNNING;
 }
 
 static enum vcpu_state clock_exit(struct vcpu *v)
@@ -278,9 +305,13 @@ enum vcpu_state exit_serve(struct vcpu *v)
 		vm_end(v->vm, END_TRIPLE_FAULT, 0, "pc 0x%llx",
 		       (unsigned long long)arch_vcpu_pc(v->arch));
 		return VCPU_RUNNING;
-	case EXIT_FIRMWARE:
+	case EXIT_FIRMWARE: return firmware_exit(v);
 	case EXIT_TIMER:
-	case EXIT_IPI: return unhandled(v, "an exit that this board does not serve");
+		machine_timer_line(v->vm->machine, v->index, v->exit.timer.level);
+		return VCPU_RUNNING;
+	case EXIT_IPI:
+		machine_ipi(v->vm->machine, v->index, v->exit.ipi.value);
+		return VCPU_RUNNING;
 	case EXIT_UNHANDLED: return unhandled(v, v->exit.why);
 	}
 	return unhandled(v, "an exit of no known kind");

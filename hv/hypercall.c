@@ -144,16 +144,12 @@ enum result call_vcpu_start(struct vcpu *v, const uint64_t *arg, uint64_t *answe
 	(void)answer;
 	if (arg[0] >= vm->vcpu_count)
 		return NOT_FOUND;
-	struct vcpu *other = vm->vcpus[arg[0]];
-	if (atomic_exchange_explicit(&other->claimed, true, memory_order_acq_rel))
-		return IN_USE;
 	struct vcpu_start start = vm->start;
 	start.entry = gpa(arg[1]);
 	start.stack = 0;
 	memset(start.arg, 0, sizeof(start.arg));
 	start.arg[0] = arg[2];
-	arch_vcpu_start(other->arch, &start);
-	return sched_start(other) ? OK : IN_USE;
+	return vm_vcpu_start(vm, (unsigned)arg[0], &start);
 }
 
 enum result call_vcpu_id(struct vcpu *v, const uint64_t *arg, uint64_t *answer)

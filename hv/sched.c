@@ -198,7 +198,7 @@ static struct vcpu *take(unsigned cpu)
 	return v;
 }
 
-/* `v` has left this CPU for `state`. true: it was the last of its VM to end. */
+/* `v` has left this CPU for `state`. true: it was the last of its VM to end, or to go off. */
 static bool leave(struct vcpu *v, enum vcpu_state state)
 {
 	bool last = false;
@@ -209,7 +209,10 @@ static bool leave(struct vcpu *v, enum vcpu_state state)
 		enqueue_locked(v);
 	} else {
 		v->state = state;
-		last = state == VCPU_ENDED && --v->vm->live == 0;
+		if (state == VCPU_OFF)
+			atomic_store_explicit(&v->claimed, false, memory_order_release);
+		if (state == VCPU_ENDED || state == VCPU_OFF)
+			last = --v->vm->live == 0;
 	}
 	spin_unlock(&sched.lock);
 	return last;
@@ -314,8 +317,12 @@ static void run(struct vcpu *v, struct sched_cpu *c, unsigned cpu, uint64_t now)
 	timer_arm(c, cpu);
 	enum vcpu_state state = vcpu_run(v);
 	c->running = NULL;
-	if (leave(v, state))
-		vm_reclaim(vm);
+	if (!leave(v, state))
+		return;
+	/* Nobody is left to start it again. Ended already it keeps its reason. */
+	if (state == VCPU_OFF)
+		vm_end(vm, END_HALTED, 0, "every vCPU is off");
+	vm_reclaim(vm);
 }
 
 /* The timer first: once the bit shows, nothing of a VM is touched until it is gone (sched_quiesce).

@@ -82,6 +82,10 @@ static enum vcpu_state look(struct vcpu *v)
 		fault_abandon(v);
 		return state == VM_ENDED ? VCPU_ENDED : VCPU_STOPPED;
 	}
+	if (v->off) {
+		v->off = false;
+		return VCPU_OFF;
+	}
 	if (v->fault_pending || v->pending != PENDING_NONE) {
 		enum vcpu_state next = exit_settle(v);
 		if (next != VCPU_RUNNING)
@@ -91,21 +95,35 @@ static enum vcpu_state look(struct vcpu *v)
 		if (!halt_over(v))
 			return VCPU_HALTED;
 		v->halted = false;
+		if (v->halt_timed)
+			machine_timer_due(v->vm->machine, v->index, UINT64_MAX);
+		v->halt_timed = false;
 	}
 	return VCPU_RUNNING;
 }
 
-/* An interrupt is pending: in with it, or tell when it can be. */
+/* Interrupts are pending: in with them, or tell when they can be. */
 static void deliver(struct vcpu *v, struct machine *m)
 {
-	if (arch_vcpu_irq_open(v->arch)) {
-		arch_vcpu_irq_inject(v->arch, machine_irq_ack(m, v->index));
+	while (arch_vcpu_irq_open(v->arch)) {
+		unsigned irq = machine_irq_ack(m, v->index);
+		if (irq != MACHINE_NO_IRQ)
+			arch_vcpu_irq_inject(v->arch, irq);
 		/* With the interrupt taken the board may want its next tick. */
 		sched_event_moved(machine_next_event(m));
 		if (!machine_irq_pending(m, v->index))
 			return;
 	}
 	arch_vcpu_irq_window(v->arch, true);
+}
+
+/* What the guest has done with since it was entered: those lines are looked at again. */
+static void retire(struct vcpu *v, struct machine *m)
+{
+	int irq;
+
+	while ((irq = arch_vcpu_irq_retired(v->arch)) >= 0)
+		machine_irq_retired(m, v->index, (unsigned)irq);
 }
 
 static enum vcpu_state run_guest(struct vcpu *v)
@@ -130,6 +148,7 @@ static enum vcpu_state run_guest(struct vcpu *v)
 		uint64_t exits = atomic_load_explicit(&v->exits, memory_order_relaxed);
 		atomic_store_explicit(&v->exits, exits + 1, memory_order_release);
 		atomic_store_explicit(&v->in_guest, 0, memory_order_release);
+		retire(v, m);
 		next = exit_serve(v);
 	} while (next == VCPU_RUNNING);
 	return next;

@@ -23,7 +23,7 @@
 struct vm;
 
 enum vcpu_state {
-	VCPU_OFF,     /* never started */
+	VCPU_OFF,     /* not started yet, or switched off by its guest */
 	VCPU_READY,   /* on the run queue */
 	VCPU_RUNNING, /* on a CPU */
 	VCPU_HALTED,  /* waits for an interrupt */
@@ -58,6 +58,8 @@ struct vcpu {
 	bool fault_pending;	 /* exit.fault is to be served again before the guest is entered */
 	bool halted;	 /* it has executed its halt instruction, and no interrupt came since */
 	bool halted_off; /* ... with interrupts off: for ever */
+	bool halt_timed; /* ... and the board knows when its own timer ends that */
+	bool off; /* it has switched itself off: it leaves the guest, and may be started again */
 	enum vcpu_pending pending;
 	struct io_access io; /* PENDING_IO: served, not yet told to the guest */
 	struct vcpu_call call;
@@ -70,7 +72,9 @@ struct vcpu {
 		bool on;
 	} clock;
 
-	_Atomic bool claimed; /* somebody starts, or has started it */
+	/* Somebody starts, or has started it. Cleared under the scheduler's lock, when it is off.
+	 */
+	_Atomic bool claimed;
 	/* Look before the guest is entered: the VM ended or stopped, something is pending. Set by
 	 * anybody. */
 	_Atomic bool attention;

@@ -67,6 +67,18 @@ void vm_start(struct vm *vm)
 		(void)sched_start(vm->vcpus[0]);
 }
 
+enum result vm_vcpu_start(struct vm *vm, unsigned index, const struct vcpu_start *start)
+{
+	if (index >= vm->vcpu_count)
+		return NOT_FOUND;
+	struct vcpu *v = vm->vcpus[index];
+	/* acquire: whoever let it go has done with its registers. */
+	if (atomic_exchange_explicit(&v->claimed, true, memory_order_acq_rel))
+		return IN_USE;
+	arch_vcpu_start(v->arch, start);
+	return sched_start(v) ? OK : IN_USE;
+}
+
 void vm_stop(struct vm *vm)
 {
 	if (state_change(vm, VM_RUNNING, VM_STOPPED))

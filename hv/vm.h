@@ -92,7 +92,8 @@ struct vm {
 	struct vcpu_start start;   /* how vCPU 0 began; the others begin alike */
 	struct vcpu *vcpus[VM_MAX_VCPUS];
 	unsigned vcpu_count;
-	_Atomic unsigned live; /* vCPUs started and not ended; written under the scheduler's lock */
+	_Atomic unsigned
+		live; /* vCPUs started, and not ended or off; written under the scheduler's lock */
 	_Atomic unsigned halted_off; /* vCPUs that have halted for good */
 	struct vm_stats stats;
 	_Atomic uint32_t refusals_said; /* hv/exit.c */
@@ -152,6 +153,12 @@ static inline bool vm_ended(const struct vm *vm)
 {
 	return atomic_load_explicit(&vm->state, memory_order_acquire) == VM_ENDED;
 }
+
+/*
+ * A vCPU other than the first begins, or begins again after it went off. NOT_FOUND: there is none
+ * of that number; IN_USE: it is on, or being started. From any vCPU of the VM.
+ */
+enum result vm_vcpu_start(struct vm *vm, unsigned index, const struct vcpu_start *start);
 
 /* The monitor's stop and start. Nothing if it is not running, or not stopped. */
 void vm_stop(struct vm *vm);

@@ -183,6 +183,20 @@ static uint64_t board_wall_seconds(struct vm *vm)
 	return arch_wall_seconds();
 }
 
+/* Off at its next look, which is before the guest is entered again. */
+static void board_vcpu_off(struct vm *vm, unsigned vcpu)
+{
+	struct vcpu *v = vm->vcpus[vcpu];
+
+	v->off = true;
+	atomic_store_explicit(&v->attention, true, memory_order_relaxed);
+}
+
+static bool board_vcpu_is_on(struct vm *vm, unsigned vcpu)
+{
+	return atomic_load_explicit(&vm->vcpus[vcpu]->claimed, memory_order_acquire);
+}
+
 static enum result make_board(struct build *b)
 {
 	struct vm *vm = b->vm;
@@ -201,6 +215,9 @@ static enum result make_board(struct build *b)
 		.power_off = board_power_off,
 		.reset = board_reset,
 		.debug_exit = board_debug_exit,
+		.vcpu_start = vm_vcpu_start,
+		.vcpu_off = board_vcpu_off,
+		.vcpu_is_on = board_vcpu_is_on,
 		.write = vm_write,
 		.wall_seconds = board_wall_seconds,
 	};

@@ -40,9 +40,9 @@ struct machine_host {
 	void (*reset)(struct vm *vm);
 	void (*debug_exit)(struct vm *vm, uint32_t value); /* out 0xf4, value */
 	/*
-	 * vCPUs that the guest starts and stops by its firmware. start: IN_USE when it is on
-	 * already, or being started; the other fields of `start` are as vCPU 0 had them. off: of
-	 * the vCPU whose call this is; it executes nothing more.
+	 * vCPUs that the guest starts and stops through its firmware. start: IN_USE when it is on
+	 * already, or being started. off: of the vCPU whose call this is; it executes nothing more.
+	 * is_on: on, or being started.
 	 */
 	enum result (*vcpu_start)(struct vm *vm, unsigned vcpu, const struct vcpu_start *start);
 	void (*vcpu_off)(struct vm *vm, unsigned vcpu);
