@@ -224,6 +224,11 @@ struct io_access {
 	uint64_t value; /* written by the guest, or to be filled by who serves the read */
 };
 
+/*
+ * A processor that keeps a translation in its TLB which has just refused an access must have
+ * forgotten it on this CPU when the guest goes on: hv widens an entry, or finds it widened already
+ * (S9), and flushes nothing.
+ */
 struct s2_fault {
 	gpa_t gpa;
 	enum access access;
