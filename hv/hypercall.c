@@ -50,10 +50,10 @@ static enum result dispatch(struct vcpu *v, uint64_t *answer)
 }
 
 /* The call is over: nothing of it may be found by the next one. */
-static enum vcpu_state finish(struct vcpu *v, enum result r, uint64_t answer)
+static inline enum vcpu_state finish(struct vcpu *v, uint64_t answer)
 {
 	atomic_fetch_add_explicit(&v->vm->stats.hypercalls, 1, memory_order_relaxed);
-	arch_vcpu_hypercall_return(v->arch, r == OK ? answer : (uint64_t) - (int64_t)r);
+	arch_vcpu_hypercall_return(v->arch, answer);
 	if (v->call.done == 0)
 		return VCPU_RUNNING;
 	bool yield = v->call.yield;
@@ -61,14 +61,20 @@ static enum vcpu_state finish(struct vcpu *v, enum result r, uint64_t answer)
 	return yield ? VCPU_READY : VCPU_RUNNING;
 }
 
+/* It was refused, or cannot be done at this moment. */
+__attribute__((noinline)) static enum vcpu_state not_done(struct vcpu *v, enum result r)
+{
+	if (r == BUSY || r == RACED || r == WOULD_SLEEP)
+		return exit_defer(v, PENDING_CALL, r);
+	return finish(v, (uint64_t) - (int64_t)r);
+}
+
 enum vcpu_state hypercall_serve(struct vcpu *v)
 {
 	uint64_t answer = 0;
 	enum result r = dispatch(v, &answer);
 
-	if (r == BUSY || r == RACED || r == WOULD_SLEEP)
-		return exit_defer(v, PENDING_CALL, r);
-	return finish(v, r, answer);
+	return __builtin_expect(r == OK, 1) ? finish(v, answer) : not_done(v, r);
 }
 
 enum result call_nop(struct vcpu *v, const uint64_t *arg, uint64_t *answer)

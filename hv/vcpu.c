@@ -15,6 +15,9 @@
 #include "hv/sched.h"
 #include "hv/vm.h"
 
+/* Kept out of line, so that the loop around the guest has the registers for itself. */
+#define SELDOM __attribute__((noinline))
+
 const char *vcpu_state_words(enum vcpu_state s)
 {
 	switch (s) {
@@ -72,7 +75,7 @@ static bool halt_over(const struct vcpu *v)
 }
 
 /* What `attention` stands for. VCPU_RUNNING: nothing is in the way. */
-static enum vcpu_state look(struct vcpu *v)
+SELDOM static enum vcpu_state look(struct vcpu *v)
 {
 	/* acquire, and before the looks: what comes after it sets the flag again. */
 	(void)atomic_exchange_explicit(&v->attention, false, memory_order_acquire);
@@ -103,7 +106,7 @@ static enum vcpu_state look(struct vcpu *v)
 }
 
 /* Interrupts are pending: in with them, or tell when they can be. */
-static void deliver(struct vcpu *v, struct machine *m)
+SELDOM static void deliver(struct vcpu *v, struct machine *m)
 {
 	while (arch_vcpu_irq_open(v->arch)) {
 		unsigned irq = machine_irq_ack(m, v->index);
@@ -126,7 +129,7 @@ static void retire(struct vcpu *v, struct machine *m)
 		machine_irq_retired(m, v->index, (unsigned)irq);
 }
 
-static enum vcpu_state run_guest(struct vcpu *v)
+__attribute__((noinline)) static enum vcpu_state run_guest(struct vcpu *v)
 {
 	struct machine *m = v->vm->machine;
 	const uint32_t here = arch_cpu_id() + 1;
