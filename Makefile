@@ -43,8 +43,8 @@ MACHINE_x86 := pc
 MACHINE     := $(MACHINE_$(ARCH))
 # boot/NAME.c belongs to every loader, boot/NAME_ARCH.c to those of one architecture.
 ARCHES      := x86 arm64 ppc64
-BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal% \
-	$(addprefix boot/%_,$(addsuffix .c,$(filter-out $(ARCH),$(ARCHES)))),$(wildcard boot/*.c))
+BOOT_OTHERS := $(addprefix boot/%_,$(addsuffix .c,$(filter-out $(ARCH),$(ARCHES))))
+BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal% $(BOOT_OTHERS),$(wildcard boot/*.c))
 BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
 LOADER_x86  := BOOTX64.EFI
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The UEFI application: boot/efi*.c and what the loaders share, as a PE by the Windows target and lld-link. `long` has 32 bits there.
 
-LOADER_SOURCES := $(wildcard boot/efi*.c) $(BOOT_COMMON)
+LOADER_SOURCES := $(filter-out $(BOOT_OTHERS),$(wildcard boot/efi*.c)) $(BOOT_COMMON)
 LOADER_OBJECTS := $(patsubst %.c,$(OUT)/loader/%.obj,$(LOADER_SOURCES))
 
 EFI_CFLAGS_x86 := -target x86_64-unknown-windows -mno-red-zone -mno-stack-arg-probe -mno-sse -mno-mmx \
