@@ -21,12 +21,19 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define BOARD_MEMORY (64 * MIB)
+#ifndef BOARD_BASE
+#define BOARD_BASE UINT64_C(0) /* gpa of its first byte */
+#endif
 
 static struct {
 	struct machine *machine;
-	uint8_t *memory; /* BOARD_MEMORY bytes from gpa 0 */
+	uint8_t *memory; /* BOARD_MEMORY bytes from gpa BOARD_BASE */
 	uint64_t now;
 	unsigned notified, resets, exits;
+	bool has_power; /* it can be switched off */
+	unsigned power_offs;
+	uint32_t on; /* bit i: vCPU i is on */
+	struct vcpu_start started;
 	uint32_t exit_value;
 	char line[64];
 	unsigned sent;
@@ -56,7 +63,31 @@ static void board_put(struct vm *vm, char c)
 static void board_power_off(struct vm *vm)
 {
 	(void)vm;
-	fail_msg("this board has no power switch");
+	if (!board.has_power)
+		fail_msg("this board has no power switch");
+	board.power_offs++;
+}
+
+static enum result board_vcpu_start(struct vm *vm, unsigned vcpu, const struct vcpu_start *start)
+{
+	(void)vm;
+	if (board.on >> vcpu & 1)
+		return IN_USE;
+	board.on |= 1u << vcpu;
+	board.started = *start;
+	return OK;
+}
+
+static void board_vcpu_off(struct vm *vm, unsigned vcpu)
+{
+	(void)vm;
+	board.on &= ~(1u << vcpu);
+}
+
+static bool board_vcpu_is_on(struct vm *vm, unsigned vcpu)
+{
+	(void)vm;
+	return board.on >> vcpu & 1;
 }
 
 static void board_reset(struct vm *vm)
@@ -74,12 +105,14 @@ static void board_exit(struct vm *vm, uint32_t value)
 
 static enum result board_write(struct vm *vm, gpa_t to, const void *from, uint64_t bytes)
 {
+	uint64_t at = to.v - BOARD_BASE;
+
 	(void)vm;
-	if (to.v > BOARD_MEMORY || bytes > BOARD_MEMORY - to.v)
+	if (at > BOARD_MEMORY || bytes > BOARD_MEMORY - at)
 		return NO_MEMSLOT;
 	if (board.fail_at && to.v <= board.fail_at && board.fail_at < to.v + bytes)
 		return OUT_OF_MEMORY;
-	memcpy(board.memory + to.v, from, bytes);
+	memcpy(board.memory + at, from, bytes);
 	board.written += bytes;
 	return OK;
 }
@@ -97,6 +130,9 @@ static int board_start(void **state)
 					   .power_off = board_power_off,
 					   .reset = board_reset,
 					   .debug_exit = board_exit,
+					   .vcpu_start = board_vcpu_start,
+					   .vcpu_off = board_vcpu_off,
+					   .vcpu_is_on = board_vcpu_is_on,
 					   .write = board_write,
 					   .wall_seconds = board_wall };
 
@@ -106,6 +142,7 @@ static int board_start(void **state)
 	board.memory = calloc(1, BOARD_MEMORY);
 	assert_non_null(board.machine);
 	assert_non_null(board.memory);
+	board.on = 1;
 	machine_init(board.machine, &host, 2);
 	return 0;
 }

@@ -82,12 +82,12 @@ static void image_survives_damage(const uint8_t *data, uint64_t bytes, uint64_t 
 
 static uint32_t guest32(uint64_t at)
 {
-	return le32(board.memory + at);
+	return le32(board.memory + (at - BOARD_BASE));
 }
 
 static uint64_t guest64(uint64_t at)
 {
-	return le64(board.memory + at);
+	return le64(board.memory + (at - BOARD_BASE));
 }
 
 #endif
