@@ -80,12 +80,12 @@ static void image_survives_damage(const uint8_t *data, uint64_t bytes, uint64_t 
 	free(copy);
 }
 
-static uint32_t guest32(uint64_t at)
+static inline uint32_t guest32(uint64_t at)
 {
 	return le32(board.memory + (at - BOARD_BASE));
 }
 
-static uint64_t guest64(uint64_t at)
+static inline uint64_t guest64(uint64_t at)
 {
 	return le64(board.memory + (at - BOARD_BASE));
 }
