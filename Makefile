@@ -40,13 +40,16 @@ MAKEFLAGS += --no-builtin-rules
 # ---- What is compiled -----------------------------------------------------------------------------
 
 MACHINE_x86 := pc
+MACHINE_arm64 := virt
 MACHINE     := $(MACHINE_$(ARCH))
 # boot/NAME.c belongs to every loader, boot/NAME_ARCH.c to those of one architecture.
 ARCHES      := x86 arm64 ppc64
 BOOT_OTHERS := $(addprefix boot/%_,$(addsuffix .c,$(filter-out $(ARCH),$(ARCHES))))
-BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/opal% $(BOOT_OTHERS),$(wildcard boot/*.c))
+BOOT_COMMON := $(filter-out boot/efi% boot/pvh% boot/direct% boot/opal% $(BOOT_OTHERS),$(wildcard boot/*.c))
 BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
 LOADER_x86  := BOOTX64.EFI
+BOOT_arm64  := $(BOOT_COMMON) $(wildcard boot/direct_arm64.c boot/direct_arm64.S)
+LOADER_arm64 := BOOTAA64.EFI
 
 SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c \
 	hv/machine/elf_image.c) \
@@ -60,6 +63,7 @@ LOADER  := $(addprefix $(OUT)/,$(LOADER_$(ARCH)))
 
 ARCH_CFLAGS_x86 := -target x86_64-unknown-none-elf -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-pic
+ARCH_CFLAGS_arm64 := -target aarch64-unknown-none-elf -mgeneral-regs-only -mstrict-align -fno-pic
 ARCH_CFLAGS := $(ARCH_CFLAGS_$(ARCH))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \
