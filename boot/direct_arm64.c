@@ -42,6 +42,7 @@ _Noreturn static void stop(const char *cause)
 	serial_write("boot: ");
 	serial_write(cause);
 	serial_write("; the machine stops here.\r\n");
+	handover_power_off();
 	for (;;)
 		__asm__ volatile("wfi");
 }

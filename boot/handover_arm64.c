@@ -24,6 +24,7 @@
 #define STACK_PAGES (HANDOVER_STACK_BYTES / BOOT_PAGE)
 
 #define EL2 (UINT64_C(2) << 2) /* CurrentEL */
+#define PSCI_SYSTEM_OFF 0x84000008
 #define SCTLR_RES1 0x30c50830
 #define TCR_FIXED UINT64_C(0x80803510) /* RES1; T0SZ 16, walks write-back, inner shareable */
 #define TCR_PS_SHIFT 16u
@@ -89,6 +90,16 @@ const char *handover_unfit(void)
 	if ((memory_features() >> 28 & 15) == 15)
 		return "it has no 4 KiB translation granule";
 	return NULL;
+}
+
+void handover_power_off(void)
+{
+	register uint64_t x0 __asm__("x0") = PSCI_SYSTEM_OFF;
+
+	if (current_el() < EL2)
+		__asm__ volatile("hvc #0" : "+r"(x0) : : "memory");
+	else
+		__asm__ volatile("smc #0" : "+r"(x0) : : "memory");
 }
 
 static uint64_t pieces(uint64_t bytes, uint64_t piece)

@@ -74,6 +74,9 @@ struct handover {
 /* NULL, or in words why the hypervisor cannot be entered on this processor in this state. */
 const char *handover_unfit(void);
 
+/* Asks QEMU's PSCI to power off: by hvc at EL1, by smc at EL2. Returns if nobody does. */
+void handover_power_off(void);
+
 /* How many pages handover_build() takes for this image and this memory map. Needs no pool. */
 uint64_t handover_pages(const struct handover *h);
 
