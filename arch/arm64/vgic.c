@@ -32,12 +32,10 @@
 #define LR_EOI_MAINTENANCE (UINT64_C(1) << 41)
 #define LR_PRIORITY_SHIFT 48u
 #define LR_PHYSICAL_SHIFT 32u
-#define FIRST_SPI 32u
 #define VTR_LIST_REGISTERS(vtr) (((vtr)&31) + 1)
 #define TIMER_LINE(ctl) (((ctl)&7) == 5) /* enabled, not masked, met */
 #define TIMER_ON(ctl) (((ctl)&3) == 1)
-#define INTID_MASK 0xffffffu
-#define PRIORITY_SHIFT 24u
+#define INTID_MASK 0xffffu
 
 static unsigned count = 4; /* list registers of the processor */
 
@@ -259,13 +257,27 @@ bool arch_vcpu_irq_open(const struct arch_vcpu *v)
 	return (~taken(v) & ((1u << count) - 1)) != 0;
 }
 
+/* An edge that comes while the guest is at its predecessor becomes pending behind it. */
+static bool pending_again(const struct arch_vcpu *v, unsigned intid)
+{
+	for (uint32_t left = v->vgic.used; left != 0; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+
+		if (v->vgic.intid[i] != intid)
+			continue;
+		lr_write(i, lr_read(i) | LR_PENDING);
+		return true;
+	}
+	return false;
+}
+
 void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 {
 	unsigned i = (unsigned)__builtin_ctz(~taken(v)), intid = irq & INTID_MASK;
-	uint64_t lr = LR_PENDING | LR_GROUP1 | intid |
-		      (uint64_t)(irq >> PRIORITY_SHIFT) << LR_PRIORITY_SHIFT;
+	uint64_t lr = LR_PENDING | (irq & ARCH_IRQ_GROUP0 ? 0 : LR_GROUP1) | intid |
+		      (uint64_t)(irq >> ARCH_IRQ_PRIORITY_SHIFT) << LR_PRIORITY_SHIFT;
 
-	if (i >= count)
+	if (i >= count || pending_again(v, intid))
 		return; /* hv asks arch_vcpu_irq_open first */
 	v->vgic.intid[i] = intid;
 	if (intid == TIMER_GUEST_INTID) {
@@ -277,7 +289,7 @@ void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 			hgic_timer_active(true);
 		v->timer.active = true;
 		lr |= LR_HW | (uint64_t)TIMER_GUEST_INTID << LR_PHYSICAL_SHIFT;
-	} else if (intid >= FIRST_SPI) {
+	} else if (irq & ARCH_IRQ_LEVEL) {
 		/* A device's line is sampled again as soon as the guest has ended it. */
 		lr |= LR_EOI_MAINTENANCE;
 	}
