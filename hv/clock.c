@@ -32,8 +32,21 @@ static enum result page_of(struct vm *vm, gpa_t at, hva_t *out)
 	return r;
 }
 
-/* ---- The clock of a vCPU
- * ------------------------------------------------------------------------- */
+/*
+ * A cache goes by hva, the guest by gpa: after a change of memslots it follows to what they show
+ * there now. Refused while they show nothing: then nothing is written.
+ */
+static enum result page_follow(struct vm *vm, struct pfn_cache *pc, gpa_t at)
+{
+	hva_t page;
+	enum result r = page_of(vm, at, &page);
+
+	if (r == OK)
+		pfn_cache_retarget(pc, page);
+	return r;
+}
+
+/* ---- The clock of a vCPU ------------------------------------------------------------------ */
 
 static enum result clock_off(struct vcpu *v)
 {
@@ -49,8 +62,11 @@ static enum result clock_write(struct vcpu *v)
 {
 	unsigned char data[CLOCK_BYTES];
 	size_t bytes = arch_clock_fill(v->arch, false, 0, data, sizeof(data));
+	enum result r = page_follow(v->vm, &v->clock.page, v->clock.at);
 
-	return pfn_cache_write(&v->clock.page, v->clock.offset, data, bytes);
+	if (r != OK)
+		return r;
+	return pfn_cache_write(&v->clock.page, v->clock.at.v & PAGE_MASK, data, bytes);
 }
 
 /* The wall clock is written once and not kept. */
@@ -80,12 +96,11 @@ enum result clock_request(struct vcpu *v)
 	if (r != OK)
 		return r;
 	v->clock.on = true;
-	v->clock.offset = (uint32_t)(at.v & PAGE_MASK);
+	v->clock.at = at;
 	return clock_write(v);
 }
 
-/* ---- The statistics page
- * -------------------------------------------------------------------------- */
+/* ---- The statistics page ------------------------------------------------------------------ */
 
 static enum result stats_off_locked(struct vm *vm)
 {
@@ -125,7 +140,9 @@ static enum result stats_write_locked(struct vm *vm)
 		.spurious = atomic_load_explicit(&from->spurious, memory_order_relaxed),
 	};
 
-	enum result r = pfn_cache_write(&vm->stats_page, 0, &data.seq, sizeof(data.seq));
+	enum result r = page_follow(vm, &vm->stats_page, vm->stats_at);
+	if (r == OK)
+		r = pfn_cache_write(&vm->stats_page, 0, &data.seq, sizeof(data.seq));
 	if (r == OK)
 		r = pfn_cache_write(&vm->stats_page, 0, &data, sizeof(data));
 	data.seq++;
@@ -151,11 +168,12 @@ enum result clock_stats_page(struct vcpu *v, gpa_t at, bool on)
 	spin_lock(&vm->cache_lock);
 	/* Called again after BUSY or RACED it finds the page that it has made, and goes on from
 	 * there. */
-	bool made = on && vm->stats_on && vm->stats_page.page.v == page.v;
+	bool made = on && vm->stats_on && vm->stats_at.v == at.v;
 	if (!made)
 		r = stats_off_locked(vm);
 	if (r == OK && on && !made) {
 		r = pfn_cache_create(&vm->stats_page, &vm->space, page);
+		vm->stats_at = at;
 		vm->stats_on = r == OK;
 	}
 	if (r == OK && on)
@@ -164,8 +182,7 @@ enum result clock_stats_page(struct vcpu *v, gpa_t at, bool on)
 	return r;
 }
 
-/* ---- Refresh
- * --------------------------------------------------------------------------------------- */
+/* ---- Refresh ------------------------------------------------------------------------------ */
 
 void clock_refresh(struct vcpu *v)
 {

@@ -68,7 +68,7 @@ struct vcpu {
 	 */
 	struct {
 		struct pfn_cache page;
-		uint32_t offset; /* in the page */
+		gpa_t at;
 		bool on;
 	} clock;
 

@@ -103,6 +103,7 @@ struct vm {
 
 	struct spinlock cache_lock; /* guards the statistics page; outside the space's lock */
 	struct pfn_cache stats_page;
+	gpa_t stats_at;
 	_Atomic bool stats_on; /* a hint when read without the lock */
 	uint64_t stats_updates;
 

@@ -72,6 +72,16 @@ enum result pfn_cache_destroy(struct pfn_cache *pc)
 	return r;
 }
 
+void pfn_cache_retarget(struct pfn_cache *pc, hva_t page)
+{
+	spin_lock(&pc->consumer.lock);
+	if (pc->page.v != hva_page(page).v) {
+		pc->page = hva_page(page);
+		keep(pc, PFN_CACHE_NOTHING);
+	}
+	spin_unlock(&pc->consumer.lock);
+}
+
 /*
  * Looks the page up. N5: while a notice is *active* its invalidation of this cache may be over and
  * its change still to come, so nothing may be kept; the open count is raised only after.

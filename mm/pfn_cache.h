@@ -34,6 +34,12 @@ enum result pfn_cache_create(struct pfn_cache *pc, struct space *s, hva_t page);
 enum result pfn_cache_destroy(struct pfn_cache *pc);
 
 /*
+ * From now on the page is `page`: the memslots show another one at its gpa. Whoever uses a cache,
+ * or changes its page, does so one at a time; notices need not be kept out.
+ */
+void pfn_cache_retarget(struct pfn_cache *pc, hva_t page);
+
+/*
  * Copies into (out of) the page, [offset, offset + bytes) within it, all of it or nothing. Looks
  * the page up if it must: RACED while a notice is active, refusals as follow_pfn; UNSUPPORTED for
  * device memory, which is not in the linear map, and for memory that is not cached, which the

@@ -470,6 +470,43 @@ static void statistics_page(void **state)
 	run_well(&(struct run){ .script = script, .host = "huge-pages = \"off\";" });
 }
 
+static uint64_t updates_at(struct vm *vm, uint64_t at)
+{
+	struct tenure_stats s = { 0 };
+	enum result r = vm_read(vm, gpa(at), &s, sizeof(s));
+	return r == OK ? s.updates : 0;
+}
+
+/* The page is told by its gpa: another memslot comes there, and is written, the old one is not. */
+static bool stats_in_new_slot(struct vm *vm)
+{
+	return updates_at(vm, FAR) == vm->stats_updates && updates_at(vm, FAR + 4 * KIB4) != 0 &&
+	       updates_at(vm, FAR + 4 * KIB4) < vm->stats_updates;
+}
+
+/* Nothing is shown at its gpa: nothing is written. */
+static bool stats_rest(struct vm *vm)
+{
+	return vm->stats_on && updates_at(vm, FAR + 4 * KIB4) == vm->stats_updates;
+}
+
+static void statistics_follow_memslots(void **state)
+{
+	(void)state;
+	static const struct step script[] = {
+		CALL(slot_create, FAR, KIB4, 0, 0, 1),
+		CALL(stats_page, FAR, 1, 0, 0, 0),
+		CALL(slot_move, 1, FAR + 4 * KIB4, 0, 0, 0),
+		CALL(yield, 0, 0, 0, 0, 0),
+		DO(stats_rest),
+		CALL(slot_create, FAR, KIB4, 0, 0, 2),
+		CALL(yield, 0, 0, 0, 0, 0),
+		DO(stats_in_new_slot),
+		END,
+	};
+	run_well(&(struct run){ .script = script });
+}
+
 static void tour_steps(void **state)
 {
 	(void)state;
@@ -498,6 +535,7 @@ int main(void)
 		cmocka_unit_test(too_many_pins),
 		cmocka_unit_test(queries),
 		cmocka_unit_test(statistics_page),
+		cmocka_unit_test(statistics_follow_memslots),
 		cmocka_unit_test(tour_steps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
