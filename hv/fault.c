@@ -33,15 +33,12 @@ static bool refusal_stands(struct vm *vm, const struct token *token, hva_t at)
 	return stands;
 }
 
-/* Follow and install, for the slot that was found under the token. In a grace section. */
-static enum result fault_map(struct vcpu *v, const struct s2_fault *f, gfn_t n,
-			     const struct slot *slot, const struct token *token,
-			     struct fault_served *out)
+static inline struct follow_request request_for(const struct vcpu *v, const struct s2_fault *f,
+						const struct slot *slot, const struct token *token)
 {
-	struct vm *vm = v->vm;
-	struct follow_request rq = {
-		.space = &vm->space,
-		.hva = slot_hva(slot, n),
+	return (struct follow_request){
+		.space = &v->vm->space,
+		.hva = slot_hva(slot, gpa_to_gfn(f->gpa)),
 		.access = f->access,
 		.intent = INTENT_MAP,
 		.slot_writable = !slot->readonly,
@@ -51,30 +48,46 @@ static enum result fault_map(struct vcpu *v, const struct s2_fault *f, gfn_t n,
 		.in_turn = v->turn.mine,
 		.token = token,
 	};
-	enum result r = follow_pfn(&rq, &out->answer);
-	if (r != OK)
-		return refusal_stands(vm, token, rq.hva) ? r : RACED;
-	mm_step("fault_followed", v);
-	struct s2_map map = { n, slot->gfns, rq.hva, f->access, token, &out->answer };
-	return s2_install(&vm->s2, &v->s2_cache, &map, &out->installed);
 }
 
-/* One try. RACED: a notice came in between. */
-static enum result fault_try(struct vcpu *v, const struct s2_fault *f, struct fault_served *out)
+/* Follow and install, whatever the host has or has not there. In a grace section. */
+static __attribute__((noinline)) enum result fault_map(struct vcpu *v, const struct s2_fault *f,
+						       const struct slot *slot, struct token token,
+						       struct fault_served *out)
 {
 	gfn_t n = gpa_to_gfn(f->gpa);
+	struct follow_request rq = request_for(v, f, slot, &token);
+
+	enum result r = follow_pfn(&rq, &out->answer);
+	if (r != OK)
+		return refusal_stands(v->vm, &token, rq.hva) ? r : RACED;
+	mm_step("fault_followed", v);
+	struct s2_map map = { n, &slot->gfns, rq.hva, f->access, token, out->answer };
+	return s2_install(&v->vm->s2, &v->s2_cache, &map, &out->installed);
+}
+
+/* One try, under a token taken before. RACED: a notice came in between. */
+static enum result fault_try(struct vcpu *v, const struct s2_fault *f, struct token token,
+			     struct fault_served *out)
+{
 	enum result r = s2_cache_fill(&v->s2_cache);
 
 	if (r != OK)
 		return r;
-	/* Before everything that is looked up under it, the memslot included (P5, N6, M1). */
-	struct token token = token_take(&v->vm->s2.consumer);
-	mm_step("fault_token", v);
 	grace_enter(); /* the slot stays valid */
-	const struct slot *slot = slot_find(v->vm, n);
-	r = slot == NULL ? NO_MEMSLOT : fault_map(v, f, n, slot, &token, out);
+	const struct slot *slot = slot_find(v->vm, gpa_to_gfn(f->gpa));
+	r = slot == NULL ? NO_MEMSLOT : fault_map(v, f, slot, token, out);
 	grace_leave();
 	return r;
+}
+
+/* Before everything that is looked up under it, the memslot included (P5, N6, M1). */
+static inline struct token fault_token(struct vcpu *v)
+{
+	struct token token = token_take(&v->vm->s2.consumer);
+
+	mm_step("fault_token", v);
+	return token;
 }
 
 /* N8: after NOTICE_PATIENCE lost lookups the fault waits for its turn. false: it must wait now. */
@@ -118,14 +131,13 @@ static void fault_remember(struct vm *vm, gfn_t n, enum result r)
 	atomic_store_explicit(&vm->last_fault.verdict, r, memory_order_relaxed);
 }
 
-/* The tour's words for it, with the memslot as it is now. */
-static void fault_explain(struct vm *vm, const struct s2_fault *f,
-			  const struct follow_answer *answer, unsigned order, enum result r)
+/* The tour's words for it, with the memslot as it is now. `answer` NULL: it was refused. */
+static __attribute__((noinline)) void fault_explain(struct vm *vm, const struct s2_fault *f,
+						    const struct follow_answer *answer,
+						    unsigned order, enum result r)
 {
 	struct slot slot;
 
-	if (!explain_is_on())
-		return;
 	grace_enter();
 	const struct slot *found = slot_find(vm, gpa_to_gfn(f->gpa));
 	if (found != NULL)
@@ -141,29 +153,34 @@ static void fault_refused(struct vcpu *v, const struct s2_fault *f, enum result 
 
 	fault_remember(v->vm, n, r);
 	trace(TRACE_FAULT, v->vm->id, n, pfn(0), FRAME_FREE, 0, r);
-	fault_explain(v->vm, f, NULL, 0, r);
+	if (explain_is_on())
+		fault_explain(v->vm, f, NULL, 0, r);
 }
 
-static void fault_served(struct vcpu *v, const struct s2_fault *f, const struct fault_served *s)
+/* Served: remembered, traced, said. The leaf covers 2^order pages. */
+static inline void fault_served(struct vm *vm, const struct s2_fault *f,
+				const struct follow_answer *a, enum trace_event event,
+				unsigned order)
 {
-	static const enum trace_event events[] = {
-		[S2_NEW] = TRACE_FAULT,
-		[S2_WIDENED] = TRACE_WIDEN,
-		[S2_SPURIOUS] = TRACE_SPURIOUS,
-	};
-	struct vm *vm = v->vm;
 	gfn_t n = gpa_to_gfn(f->gpa);
-	unsigned order = arch_s2_geometry->shift[s->installed.level];
 
-	if (__builtin_expect(s->installed.outcome != S2_NEW, false))
-		count(s->installed.outcome == S2_WIDENED ? &vm->stats.widened
-							 : &vm->stats.spurious);
 	fault_remember(vm, n, OK);
-	trace(events[s->installed.outcome], vm->id, n, s->answer.pfn, s->answer.class, order, OK);
-	fault_explain(vm, f, &s->answer, order, OK);
+	trace(event, vm->id, n, a->pfn, a->class, order, OK);
+	if (explain_is_on()) {
+		struct follow_answer answer = *a;
+		fault_explain(vm, f, &answer, order, OK);
+	}
 }
 
-/* It has lost races: waits for its turn if it must. false: wait. */
+static enum trace_event event_of(struct vm *vm, enum s2_outcome outcome)
+{
+	if (outcome == S2_NEW)
+		return TRACE_FAULT;
+	count(outcome == S2_WIDENED ? &vm->stats.widened : &vm->stats.spurious);
+	return outcome == S2_WIDENED ? TRACE_WIDEN : TRACE_SPURIOUS;
+}
+
+/* May it look again, having lost races? false: it must wait for its turn. */
 static bool fault_again(struct vcpu *v, const struct s2_fault *f)
 {
 	v->fault_pending = !fault_turn(v, f);
@@ -172,29 +189,89 @@ static bool fault_again(struct vcpu *v, const struct s2_fault *f)
 	return !v->fault_pending;
 }
 
-enum result fault_serve(struct vcpu *v, const struct s2_fault *f)
+/* It has lost another one. As fault_again. */
+static bool fault_lost(struct vcpu *v, const struct s2_fault *f)
+{
+	MM_ASSERT(v->races < NOTICE_MAX_ROUNDS); /* N8 */
+	v->races++;
+	count(&v->vm->stats.raced);
+	return fault_again(v, f);
+}
+
+/* Try after try, the first under `token`, until it is decided or must wait. */
+static __attribute__((noinline)) enum result fault_serve_whole(struct vcpu *v,
+							       const struct s2_fault *f,
+							       struct token token)
 {
 	struct fault_served served;
 
-	if (v->races == 0)
-		count(&v->vm->stats.faults);
-	for (;;) {
-		if (__builtin_expect(v->races != 0, false) && !fault_again(v, f))
-			return BUSY;
-		enum result r = fault_try(v, f, &served);
+	for (;; token = fault_token(v)) {
+		enum result r = fault_try(v, f, token, &served);
 		if (r != RACED && r != BUSY && r != WOULD_SLEEP) {
-			if (__builtin_expect(v->races != 0, false)) {
+			if (v->races != 0) {
 				rounds_note(v->vm, v->races + 1u);
 				fault_abandon(v);
 			}
-			if (__builtin_expect(r == OK, true))
-				fault_served(v, f, &served);
+			if (r == OK)
+				fault_served(v->vm, f, &served.answer,
+					     event_of(v->vm, served.installed.outcome),
+					     arch_s2_geometry->shift[served.installed.level]);
 			else
 				fault_refused(v, f, r);
 			return r;
 		}
-		MM_ASSERT(v->races < NOTICE_MAX_ROUNDS); /* N8 */
-		v->races++;
-		count(&v->vm->stats.raced);
+		if (!fault_lost(v, f))
+			return BUSY;
 	}
+}
+
+/* What follows a try that did not serve it at once. */
+static __attribute__((noinline)) enum result fault_go_on(struct vcpu *v, const struct s2_fault *f,
+							 struct token token, enum result r)
+{
+	if (r != RACED)
+		return fault_serve_whole(v, f, token);
+	return fault_lost(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
+}
+
+/*
+ * The most frequent fault by far is of a page that the host has, by an entry of 4 KiB, and the
+ * guest has not. For it this is fault_try with what is known folded in. UNSUPPORTED: it is another
+ * one, and nothing has changed.
+ */
+static inline enum result fault_try_page(struct vcpu *v, const struct s2_fault *f,
+					 struct token token, struct follow_answer *out)
+{
+	enum result r = UNSUPPORTED;
+
+	grace_enter(); /* the slot stays valid */
+	const struct slot *slot = slot_find(v->vm, gpa_to_gfn(f->gpa));
+	if (__builtin_expect(slot != NULL, true)) {
+		struct follow_request rq = request_for(v, f, slot, &token);
+		if (__builtin_expect(follow_page(&rq, out), true)) {
+			mm_step("fault_followed", v);
+			struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva,
+					      f->access,	  token,       *out };
+			r = s2_install_page(&v->vm->s2, &v->s2_cache, &map);
+		}
+	}
+	grace_leave();
+	return r;
+}
+
+enum result fault_serve(struct vcpu *v, const struct s2_fault *f)
+{
+	struct follow_answer answer;
+
+	if (__builtin_expect(v->races != 0, false)) /* the vCPU comes back from waiting */
+		return fault_again(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
+	count(&v->vm->stats.faults);
+	if (__builtin_expect(s2_cache_fill(&v->s2_cache) != OK, false))
+		return fault_serve_whole(v, f, fault_token(v)); /* which says why */
+	struct token token = fault_token(v);
+	enum result r = fault_try_page(v, f, token, &answer);
+	if (__builtin_expect(r != OK, false))
+		return fault_go_on(v, f, token, r);
+	fault_served(v->vm, f, &answer, TRACE_FAULT, 0);
+	return OK;
 }

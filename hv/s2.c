@@ -54,7 +54,7 @@ static uint64_t *root_of(const struct s2 *s2)
 /* ---- Table pages --------------------------------------------------------------------------------
  */
 
-enum result s2_cache_fill(struct s2_cache *cache)
+enum result s2_cache_refill(struct s2_cache *cache)
 {
 	while (cache->count < top_level()) {
 		pfn_t page;
@@ -99,7 +99,7 @@ static void leaf_fold(struct s2_entry leaf)
 	uint32_t marks = (leaf.attrs & S2_YOUNG ? FRAME_YOUNG : 0) |
 			 (leaf.attrs & S2_DIRTY ? FRAME_DIRTY : 0);
 	if (marks != 0)
-		frame_mark(frame_head(frame_of(leaf.pfn)), marks);
+		frame_mark(frame_counted(leaf.pfn), marks);
 }
 
 static void leaf_remove(struct s2 *s2, uint64_t *at, unsigned level)
@@ -147,6 +147,7 @@ static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t b
 			table_remove(s2, mm_linear(e.pfn), level - 1, start, range, out);
 			if (start.v >= range.start.v && end.v <= range.end.v) {
 				(void)arch_s2_swap(&table[i], level, 0);
+				s2->near = S2_NO_TABLE;
 				s2->tables--;
 				out->tables++;
 				grace_free_table(e.pfn, OWNER_HYPERVISOR);
@@ -180,10 +181,10 @@ static unsigned level_choose(const struct s2_map *map, unsigned most)
 	unsigned best = 0;
 
 	/* What one level does not fit, no larger one does. */
-	for (unsigned l = 1; l <= most && g->shift[l] <= map->answer->order; l++) {
+	for (unsigned l = 1; l <= most && g->shift[l] <= map->answer.order; l++) {
 		uint64_t within = level_pages(l) - 1, first = map->gfn.v & ~within;
-		if (((map->gfn.v ^ map->answer->pfn.v) & within) != 0 ||
-		    first < map->slot.start.v || first + within >= map->slot.end.v)
+		if (((map->gfn.v ^ map->answer.pfn.v) & within) != 0 ||
+		    first < map->slot->start.v || first + within >= map->slot->end.v)
 			break;
 		if (g->leaf_levels & 1u << l)
 			best = l;
@@ -193,10 +194,10 @@ static unsigned level_choose(const struct s2_map *map, unsigned most)
 
 static uint32_t leaf_attrs(const struct s2_map *map)
 {
-	const struct follow_answer *a = map->answer;
+	const struct follow_answer *a = &map->answer;
 
 	return S2_YOUNG | (a->writable ? S2_WRITE : 0) | (a->executable ? S2_EXEC : 0) |
-	       (map->access == ACCESS_WRITE ? S2_DIRTY : 0) |
+	       (map->access & ACCESS_WRITE ? S2_DIRTY : 0) |
 	       (a->class == FRAME_COUNTED ? S2_COUNTED : 0) | S2_TYPE(a->type);
 }
 
@@ -211,32 +212,44 @@ static bool leaf_allows(uint32_t attrs, enum access access)
 	return access == ACCESS_READ || (attrs & S2_EXEC) != 0;
 }
 
-/* The entry for `map` at `level`, or the leaf or the missing table above it. */
-static uint64_t *entry_find(struct s2 *s2, gfn_t n, unsigned level, unsigned *at_level)
+/* An entry, and the level of its table. */
+struct place {
+	uint64_t *at;
+	unsigned level;
+};
+
+/* The entry for `n` at `level`, or the leaf or the missing table above it. */
+static struct place walk(struct s2 *s2, gfn_t n, unsigned level)
 {
 	uint64_t *table = root_of(s2);
 
 	for (unsigned l = top_level();; l--) {
 		uint64_t *at = &table[entry_index(l, n)];
-		*at_level = l;
 		if (l == level)
-			return at;
+			return (struct place){ at, l };
 		struct s2_entry e = arch_s2_decode(l, entry_load(at));
 		if (e.kind != S2_TABLE)
-			return at;
+			return (struct place){ at, l };
 		table = mm_linear(e.pfn);
 	}
 }
 
-static void leaf_new(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map, uint64_t *at,
-		     unsigned at_level, unsigned level)
+/* Adds the tables that are missing at `p`, down to `level`; the entry there. */
+static uint64_t *tables_add(struct s2 *s2, struct s2_cache *cache, gfn_t n, struct place p,
+			    unsigned level)
 {
-	while (at_level > level) {
-		uint64_t *table = table_add(s2, cache, at, at_level);
-		at_level--;
-		at = &table[entry_index(at_level, map->gfn)];
+	while (p.level > level) {
+		uint64_t *table = table_add(s2, cache, p.at, p.level);
+		p.level--;
+		p.at = &table[entry_index(p.level, n)];
 	}
-	pfn_t first = pfn(map->answer->pfn.v & ~(level_pages(level) - 1));
+	return p.at;
+}
+
+static void leaf_new(struct s2 *s2, const struct s2_map *map, uint64_t *at, unsigned level)
+{
+	pfn_t first = pfn(map->answer.pfn.v & ~(level_pages(level) - 1));
+
 	arch_s2_set(at, level, arch_s2_leaf(level, first, leaf_attrs(map)));
 	s2->leaves[level]++;
 }
@@ -247,56 +260,59 @@ static void leaf_new(struct s2 *s2, struct s2_cache *cache, const struct s2_map 
  * it goes.
  */
 static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
-					  const struct s2_map *map, unsigned level, uint64_t *at,
-					  unsigned at_level, struct s2_entry old)
-	REQUIRES(s2->consumer.lock)
+					  const struct s2_map *map, unsigned level, struct place p,
+					  struct s2_entry old) REQUIRES(s2->consumer.lock)
 {
-	pfn_t first = pfn(map->answer->pfn.v & ~(level_pages(at_level) - 1));
+	pfn_t first = pfn(map->answer.pfn.v & ~(level_pages(p.level) - 1));
 	bool same = first.v == old.pfn.v;
 
-	if (same && arch_s2_geometry->shift[at_level] <= map->answer->order) {
+	if (same && arch_s2_geometry->shift[p.level] <= map->answer.order) {
 		/* What it allows it keeps: a notice would have removed what the host narrowed. */
 		uint32_t attrs =
 			leaf_attrs(map) | (old.attrs & (S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY));
-		arch_s2_set(at, at_level, arch_s2_leaf(at_level, first, attrs));
+		arch_s2_set(p.at, p.level, arch_s2_leaf(p.level, first, attrs));
 		return S2_WIDENED;
 	}
 	/* H5: another pfn without a notice would be somebody's error. */
-	MM_ASSERT(pfn(old.pfn.v + (map->gfn.v & (level_pages(at_level) - 1))).v ==
-		  map->answer->pfn.v);
-	gfn_t start = gfn(map->gfn.v & ~(level_pages(at_level) - 1));
-	leaf_remove(s2, at, at_level);
-	shootdown(s2, (struct gfn_range){ start, gfn(start.v + level_pages(at_level)) });
-	leaf_new(s2, cache, map, at, at_level, level);
+	MM_ASSERT(pfn(old.pfn.v + (map->gfn.v & (level_pages(p.level) - 1))).v ==
+		  map->answer.pfn.v);
+	gfn_t start = gfn(map->gfn.v & ~(level_pages(p.level) - 1));
+	leaf_remove(s2, p.at, p.level);
+	shootdown(s2, (struct gfn_range){ start, gfn(start.v + level_pages(p.level)) });
+	leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level);
 	return S2_NEW;
+}
+
+/* F7: the lock that is held keeps out the notice that would free the frame. */
+static inline void mark_locked(const struct s2_map *map)
+{
+	if (map->answer.class == FRAME_COUNTED)
+		frame_mark(frame_counted(map->answer.pfn),
+			   FRAME_YOUNG | (map->access & ACCESS_WRITE ? FRAME_DIRTY : 0));
 }
 
 static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 			   unsigned level, struct s2_installed *out) REQUIRES(s2->consumer.lock)
 {
-	unsigned at_level;
-	uint64_t *at = entry_find(s2, map->gfn, level, &at_level);
-	struct s2_entry e = arch_s2_decode(at_level, entry_load(at));
+	struct place p = walk(s2, map->gfn, level);
+	struct s2_entry e = arch_s2_decode(p.level, entry_load(p.at));
 
 	/* Smaller leaves stand where a large one would fit: join them. */
 	while (e.kind == S2_TABLE) {
 		level = level_choose(map, level - 1);
-		at = entry_find(s2, map->gfn, level, &at_level);
-		e = arch_s2_decode(at_level, entry_load(at));
+		p = walk(s2, map->gfn, level);
+		e = arch_s2_decode(p.level, entry_load(p.at));
 	}
 	if (e.kind == S2_NONE) {
-		leaf_new(s2, cache, map, at, at_level, level);
+		leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level);
 		*out = (struct s2_installed){ S2_NEW, level };
 	} else if (leaf_allows(e.attrs, map->access)) {
-		*out = (struct s2_installed){ S2_SPURIOUS, at_level };
+		*out = (struct s2_installed){ S2_SPURIOUS, p.level };
 	} else {
-		enum s2_outcome what = leaf_change_locked(s2, cache, map, level, at, at_level, e);
-		*out = (struct s2_installed){ what, what == S2_NEW ? level : at_level };
+		enum s2_outcome what = leaf_change_locked(s2, cache, map, level, p, e);
+		*out = (struct s2_installed){ what, what == S2_NEW ? level : p.level };
 	}
-	/* F7: the lock that is held keeps out the notice that would free the frame. */
-	if (map->answer->class == FRAME_COUNTED)
-		frame_mark(frame_head(frame_of(map->answer->pfn)),
-			   FRAME_YOUNG | (map->access == ACCESS_WRITE ? FRAME_DIRTY : 0));
+	mark_locked(map);
 }
 
 /* Where in the host space the leaf of `level` for `map` comes from. */
@@ -316,11 +332,67 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 	mm_step("s2_install", s2);
 	spin_lock(&s2->consumer.lock);
 	/* All of the leaf, not only the page: a notice may be open beside it. */
-	bool holds = token_check(&s2->consumer, map->token, leaf_hvas(map, level));
+	bool holds = token_check(&s2->consumer, &map->token, leaf_hvas(map, level));
 	if (holds)
 		install_locked(s2, cache, map, level, out);
 	spin_unlock(&s2->consumer.lock);
 	return holds ? OK : RACED;
+}
+
+/* The number of the level-0 table that `n` is in. */
+static uint64_t table_number(gfn_t n)
+{
+	return n.v >> arch_s2_geometry->bits[0];
+}
+
+/*
+ * The entry of level 0 for `n`, and its table at hand for the next. NULL: a larger leaf is there.
+ */
+static __attribute__((noinline)) uint64_t *page_walk(struct s2 *s2, struct s2_cache *cache, gfn_t n)
+{
+	struct place p = walk(s2, n, 0);
+
+	if (p.level != 0 && entry_load(p.at) != 0)
+		return NULL;
+	uint64_t *at = tables_add(s2, cache, n, p, 0);
+	s2->near = table_number(n);
+	s2->near_table = at - entry_index(0, n);
+	return at;
+}
+
+static inline enum result install_page_locked(struct s2 *s2, struct s2_cache *cache,
+					      const struct s2_map *map, uint64_t leaf)
+	REQUIRES(s2->consumer.lock)
+{
+	if (!token_check(&s2->consumer, &map->token, leaf_hvas(map, 0)))
+		return RACED;
+	/* Pages that follow each other are mostly in one table. */
+	uint64_t *at;
+	if (__builtin_expect(table_number(map->gfn) == s2->near, true)) {
+		at = &s2->near_table[entry_index(0, map->gfn)];
+	} else {
+		at = page_walk(s2, cache, map->gfn);
+		if (at == NULL)
+			return UNSUPPORTED;
+	}
+	if (__builtin_expect(entry_load(at) != 0, false))
+		return UNSUPPORTED;
+	arch_s2_set(at, 0, leaf);
+	s2->leaves[0]++;
+	mark_locked(map);
+	return OK;
+}
+
+enum result s2_install_page(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map)
+{
+	uint64_t leaf = arch_s2_leaf(0, map->answer.pfn, leaf_attrs(map));
+
+	MM_ASSERT(map->answer.order == 0);
+	mm_step("s2_install", s2);
+	spin_lock(&s2->consumer.lock);
+	enum result r = install_page_locked(s2, cache, map, leaf);
+	spin_unlock(&s2->consumer.lock);
+	return r;
 }
 
 /* ---- Looking ------------------------------------------------------------------------------ */
@@ -446,6 +518,7 @@ enum result s2_create(struct s2 *s2, struct vm *vm)
 	for (unsigned i = 0; i < 1u << order; i++)
 		arch_page_clear(mm_linear(pfn(s2->root.v + i)));
 	s2->vm = vm;
+	s2->near = S2_NO_TABLE;
 	r = arch_s2_create(&s2->arch, pfn_to_hpa(s2->root));
 	if (r == OK) {
 		r = consumer_register(&s2->consumer, &vm->space.notifier, &s2_consumer_ops,

@@ -25,11 +25,17 @@ struct s2_cache {
 	pfn_t pages[S2_MAX_LEVELS];
 };
 
+#define S2_NO_TABLE UINT64_MAX
+
 struct s2 {
 	struct consumer consumer; /* its lock guards the tree and the counters */
 	struct arch_s2 arch;
 	pfn_t root;
 	struct vm *vm;
+	/* Where the last leaf of level 0 went: its table, and the number of that (gfn >> bits[0]).
+	 * S2_NO_TABLE once any table goes. */
+	uint64_t *near_table;
+	uint64_t near;
 	uint64_t leaves[S2_MAX_LEVELS]; /* present leaves by level */
 	uint64_t tables;		/* table pages below the root */
 	uint64_t flushes;
@@ -43,17 +49,21 @@ enum result s2_create(struct s2 *s2, struct vm *vm);
 enum result s2_destroy(struct s2 *s2);
 
 /* Fills the cache so that one install cannot run out. OUT_OF_MEMORY. */
-enum result s2_cache_fill(struct s2_cache *cache);
+enum result s2_cache_refill(struct s2_cache *cache);
+static inline enum result s2_cache_fill(struct s2_cache *cache)
+{
+	return cache->count >= arch_s2_geometry->levels - 1 ? OK : s2_cache_refill(cache);
+}
 void s2_cache_empty(struct s2_cache *cache);
 
 /* What is to be installed: the answer of a follow for one page of a memslot. */
 struct s2_map {
 	gfn_t gfn;
-	struct gfn_range slot; /* the memslot: no leaf reaches beyond it */
-	hva_t hva;	       /* of the page, which the token is checked for */
+	const struct gfn_range *slot; /* the memslot: no leaf reaches beyond it */
+	hva_t hva;		      /* of the page, which the token is checked for */
 	enum access access;
-	const struct token *token;
-	const struct follow_answer *answer;
+	struct token token;
+	struct follow_answer answer;
 };
 
 enum s2_outcome { S2_NEW, S2_WIDENED, S2_SPURIOUS };
@@ -73,6 +83,12 @@ struct s2_installed {
  */
 enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 		       struct s2_installed *out);
+
+/*
+ * The same for an answer of order 0, where no entry is yet: OK, a new leaf of level 0. RACED.
+ * UNSUPPORTED: an entry is there, s2_install knows what to do; nothing has changed.
+ */
+enum result s2_install_page(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map);
 
 /*
  * Removes every leaf of the range, whole even where it sticks out (S4), and folds young and dirty

@@ -31,14 +31,30 @@ static uint32_t slot_after(const struct slot_table *t, gfn_t n)
 	return low;
 }
 
+static bool slot_covers(const struct slot *s, gfn_t n)
+{
+	return s->gfns.start.v <= n.v && n.v < s->gfns.end.v;
+}
+
+static __attribute__((noinline)) const struct slot *slot_search(struct slot_table *t, gfn_t n)
+{
+	uint32_t i = slot_after(t, n);
+
+	if (i >= t->count || !slot_covers(&t->slots[i], n))
+		return NULL;
+	atomic_store_explicit(&t->last, i, memory_order_relaxed);
+	return &t->slots[i];
+}
+
 const struct slot *slot_find(const struct vm *vm, gfn_t n)
 {
-	const struct slot_table *t = slots_of(vm);
+	struct slot_table *t = slots_of(vm);
 
 	if (t == NULL)
 		return NULL;
-	uint32_t i = slot_after(t, n);
-	return i < t->count && t->slots[i].gfns.start.v <= n.v ? &t->slots[i] : NULL;
+	/* relaxed: a slot of this table, whoever wrote it last. */
+	const struct slot *s = &t->slots[atomic_load_explicit(&t->last, memory_order_relaxed)];
+	return slot_covers(s, n) ? s : slot_search(t, n);
 }
 
 /* ---- Tables --------------------------------------------------------------------------------- */
@@ -80,6 +96,8 @@ static void table_remove(struct slot_table *t, uint32_t i)
 {
 	t->count--;
 	memmove(&t->slots[i], &t->slots[i + 1], (t->count - i) * sizeof(struct slot));
+	/* `last` may show it, where it was the only one: it covers nothing. */
+	memset(&t->slots[t->count], 0, sizeof(struct slot));
 }
 
 static enum result table_insert(struct slot_table *t, const struct slot *new)

@@ -30,6 +30,8 @@ struct slot_table {
 	pfn_t block;
 	unsigned order; /* stands in a block of this order */
 	uint32_t count;
+	_Atomic uint32_t
+		last; /* where the last search ended; 0 before it, which is a slot or clear */
 	struct slot slots[]; /* sorted by gfns.start, not overlapping */
 };
 

@@ -12,44 +12,6 @@
 /* How often a lookup that keeps missing what a host fault has just made is repeated in one call. */
 #define FOLLOW_TRIES 8u
 
-/* P2: what the table of intents forbids is refused before anything is looked up. */
-static enum result intent_check(const struct follow_request *rq)
-{
-	switch (rq->intent) {
-	case INTENT_MAP:
-	case INTENT_PREFETCH:
-		/* A token of another space's consumer would show nothing about this one (P5). */
-		return rq->token != NULL && rq->token->consumer != NULL &&
-				       rq->token->consumer->notifier == &rq->space->notifier
-			       ? OK
-			       : BAD_INTENT;
-	case INTENT_PIN: return rq->token == NULL && rq->access != ACCESS_EXEC ? OK : BAD_INTENT;
-	case INTENT_PEEK: return rq->token == NULL ? OK : BAD_INTENT;
-	}
-	return BAD_INTENT;
-}
-
-static enum frame_class leaf_class(uint64_t leaf)
-{
-	if (!(leaf & HOST_SPECIAL))
-		return FRAME_COUNTED;
-	return leaf & HOST_RAM ? FRAME_UNCOUNTED : FRAME_DEVICE;
-}
-
-static void answer_fill(const struct follow_request *rq, uint64_t leaf, unsigned level,
-			enum hold hold, struct follow_answer *out)
-{
-	bool asked = rq->access == ACCESS_WRITE || rq->want_writable;
-
-	out->pfn = host_pfn_at(leaf, level, rq->hva);
-	out->class = leaf_class(leaf);
-	out->hold = hold;
-	out->writable = asked && rq->slot_writable && (leaf & HOST_WRITE) != 0; /* P7 */
-	out->executable = (leaf & HOST_EXEC) != 0;
-	out->type = host_type(leaf);
-	out->order = host_order(level);
-}
-
 /* MAP, PREFETCH: without the lock. An entry that is being replaced is caught by the token (P5). */
 static bool lookup_map(const struct follow_request *rq, struct follow_answer *out)
 {
@@ -59,7 +21,7 @@ static bool lookup_map(const struct follow_request *rq, struct follow_answer *ou
 	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
 	bool found = host_allows(leaf, rq->access);
 	if (found)
-		answer_fill(rq, leaf, level, HOLD_NONE, out);
+		follow_fill(rq, leaf, level, HOLD_NONE, out);
 	grace_leave();
 	return found;
 }
@@ -86,7 +48,7 @@ static bool lookup_pin(const struct follow_request *rq, struct follow_answer *ou
 			*refusal =
 				frame_pin(frame_head(frame_of(host_pfn_at(leaf, level, rq->hva))));
 		if (*refusal == OK)
-			answer_fill(rq, leaf, level, HOLD_PINNED, out);
+			follow_fill(rq, leaf, level, HOLD_PINNED, out);
 	}
 	spin_unlock(&s->lock);
 	return found;
@@ -103,25 +65,15 @@ static enum result peek(const struct follow_request *rq, struct follow_answer *o
 		return NO_BACKING;
 	if (!host_allows(leaf, rq->access))
 		return NO_PERMISSION;
-	answer_fill(rq, leaf, level, HOLD_NONE, out);
+	follow_fill(rq, leaf, level, HOLD_NONE, out);
 	return OK;
-}
-
-/* One access at a time, and an address that the table does not fold onto another one. */
-static enum result request_check(const struct follow_request *rq)
-{
-	if (rq->access != ACCESS_READ && rq->access != ACCESS_WRITE && rq->access != ACCESS_EXEC)
-		return BAD_ARGUMENT;
-	return rq->hva.v >> SPACE_BITS ? NO_REGION : intent_check(rq);
 }
 
 enum result follow_pfn(const struct follow_request *rq, struct follow_answer *out)
 {
-	enum result r = request_check(rq);
+	enum result r = follow_check(rq);
 	if (r != OK)
 		return r;
-	if (rq->access == ACCESS_WRITE && !rq->slot_writable)
-		return READONLY_MEMSLOT;
 	if (rq->intent == INTENT_PEEK)
 		return peek(rq, out);
 	for (unsigned i = 0; i < FOLLOW_TRIES; i++) {

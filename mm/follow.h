@@ -15,10 +15,12 @@
 #define MM_FOLLOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mm/addr.h"
 #include "mm/frame.h"
+#include "mm/host_table.h"
 #include "mm/notice.h"
 #include "mm/result.h"
 #include "mm/space.h"
@@ -61,5 +63,82 @@ struct follow_answer {
  * for.
  */
 enum result follow_pfn(const struct follow_request *rq, struct follow_answer *out);
+
+/* ---- The parts that a fault runs through, inline for its sake ----------------------------------
+ */
+
+/* P2: what the table of intents forbids is refused before anything is looked up. */
+static inline enum result follow_check_intent(const struct follow_request *rq)
+{
+	switch (rq->intent) {
+	case INTENT_MAP:
+	case INTENT_PREFETCH:
+		/* A token of another space's consumer would show nothing about this one (P5). */
+		return rq->token != NULL && rq->token->consumer != NULL &&
+				       rq->token->consumer->notifier == &rq->space->notifier
+			       ? OK
+			       : BAD_INTENT;
+	case INTENT_PIN: return rq->token == NULL && rq->access != ACCESS_EXEC ? OK : BAD_INTENT;
+	case INTENT_PEEK: return rq->token == NULL ? OK : BAD_INTENT;
+	}
+	return BAD_INTENT;
+}
+
+/* All that is refused without a look: one access at a time, an address that the table does not fold
+ * onto another one, an intent that goes with the rest, a write that the memslot allows (P7). */
+static inline enum result follow_check(const struct follow_request *rq)
+{
+	if (rq->access != ACCESS_READ && rq->access != ACCESS_WRITE && rq->access != ACCESS_EXEC)
+		return BAD_ARGUMENT;
+	if (rq->hva.v >> SPACE_BITS)
+		return NO_REGION;
+	enum result r = follow_check_intent(rq);
+	if (r == OK && rq->access == ACCESS_WRITE && !rq->slot_writable)
+		return READONLY_MEMSLOT;
+	return r;
+}
+
+static inline enum frame_class follow_class(uint64_t leaf)
+{
+	static const unsigned char classes[] = {
+		[0] = FRAME_COUNTED,
+		[HOST_RAM / HOST_SPECIAL] = FRAME_COUNTED,
+		[1] = FRAME_DEVICE,
+		[HOST_RAM / HOST_SPECIAL + 1] = FRAME_UNCOUNTED,
+	};
+
+	return (enum frame_class)classes[leaf / HOST_SPECIAL & (HOST_RAM / HOST_SPECIAL + 1)];
+}
+
+/* The answer that a host leaf of `level` gives. */
+static inline void follow_fill(const struct follow_request *rq, uint64_t leaf, unsigned level,
+			       enum hold hold, struct follow_answer *out)
+{
+	bool asked = rq->access == ACCESS_WRITE || rq->want_writable;
+
+	out->pfn = host_pfn_at(leaf, level, rq->hva);
+	out->class = follow_class(leaf);
+	out->hold = hold;
+	out->writable = asked & rq->slot_writable & ((leaf & HOST_WRITE) != 0); /* P7 */
+	out->executable = (leaf & HOST_EXEC) != 0;
+	out->type = host_type(leaf);
+	out->order = host_order(level);
+}
+
+/*
+ * What follow_pfn answers at once, for an entry of 4 KiB. true: `out` is what it would say. false:
+ * ask it; it knows larger entries, brings the page in, and tells the reason. `rq` is as for a MAP.
+ * In a grace section.
+ */
+static inline bool follow_page(const struct follow_request *rq, struct follow_answer *out)
+{
+	if (rq->intent != INTENT_MAP || follow_check(rq) != OK)
+		return false;
+	uint64_t leaf = host_lookup_page(rq->space->root, rq->hva);
+	if (!host_allows(leaf, rq->access))
+		return false;
+	follow_fill(rq, leaf, 0, HOLD_NONE, out);
+	return true;
+}
 
 #endif

@@ -151,6 +151,13 @@ static inline struct frame *frame_of(pfn_t n)
 	return frame_class(n) == FRAME_DEVICE ? NULL : &frame_table[n.v];
 }
 
+/* The record of a pfn that must have one: a host entry or a leaf says that it is COUNTED. */
+static inline struct frame *frame_counted(pfn_t n)
+{
+	MM_ASSERT(frame_class(n) == FRAME_COUNTED);
+	return &frame_table[n.v];
+}
+
 static inline pfn_t frame_pfn(const struct frame *f)
 {
 	return pfn((uint64_t)(f - frame_table));

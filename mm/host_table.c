@@ -28,11 +28,6 @@ static void entry_store(uint64_t *at, uint64_t entry)
 	atomic_store_explicit((_Atomic uint64_t *)at, entry, memory_order_release);
 }
 
-static bool is_table(uint64_t entry)
-{
-	return (entry & (HOST_PRESENT | HOST_LEAF)) == HOST_PRESENT;
-}
-
 static bool is_leaf(uint64_t entry)
 {
 	return (entry & (HOST_PRESENT | HOST_LEAF)) == (HOST_PRESENT | HOST_LEAF);
@@ -62,7 +57,7 @@ static enum result table_alloc(owner_t owner, uint64_t **out, uint64_t *entry)
 	*out = mm_linear(page);
 	for (unsigned i = 0; i < ENTRIES; i++)
 		(*out)[i] = 0;
-	*entry = page.v << PAGE_SHIFT | HOST_PRESENT;
+	*entry = page.v << PAGE_SHIFT | HOST_PRESENT | HOST_TABLE;
 	return OK;
 }
 
@@ -80,7 +75,7 @@ static enum result slot_make(uint64_t *root, owner_t owner, hva_t a, unsigned le
 		uint64_t *at = &table[host_index(l, a)];
 		uint64_t entry = entry_load(at);
 		MM_ASSERT(!is_leaf(entry));
-		if (!is_table(entry)) {
+		if (!host_is_table(entry)) {
 			enum result r = table_alloc(owner, &table, &entry);
 			if (r != OK)
 				return r;
@@ -101,7 +96,7 @@ enum result host_set(uint64_t *root, owner_t owner, hva_t a, unsigned level, uin
 	uint64_t old = entry_load(at);
 	MM_ASSERT(level <= HOST_TOP_LEAF);
 	MM_ASSERT(host_type(leaf) == MEM_WRITE_BACK || !(leaf & HOST_EXEC)); /* H2 */
-	MM_ASSERT(!is_table(old) &&
+	MM_ASSERT(!host_is_table(old) &&
 		  (old == 0 || host_pfn(old).v == host_pfn(leaf).v || old & HOST_SHARED));
 	(void)old;
 	entry_store(at, leaf);
@@ -130,7 +125,7 @@ enum result host_split_down(uint64_t *root, owner_t owner, hva_t a, unsigned lev
 	for (unsigned l = HOST_LEVELS - 1; l > level; l--) {
 		uint64_t *at = &table[host_index(l, a)];
 		enum result r = is_leaf(entry_load(at)) ? leaf_split(at, l, owner) : OK;
-		if (r != OK || !is_table(entry_load(at)))
+		if (r != OK || !host_is_table(entry_load(at)))
 			return r;
 		table = table_of(entry_load(at));
 	}
@@ -167,7 +162,7 @@ static uint64_t clear_table(uint64_t *table, unsigned level, hva_t base, owner_t
 	for (uint64_t i = first; i < ENTRIES && base.v + i * size < range.end.v; i++) {
 		struct hva_range covered = hva_range(hva(base.v + i * size), size);
 		uint64_t entry = entry_load(&table[i]);
-		if (is_table(entry)) {
+		if (host_is_table(entry)) {
 			counted += clear_table(table_of(entry), level - 1, covered.start, owner,
 					       range);
 			if (covered.start.v >= range.start.v && covered.end.v <= range.end.v) {
@@ -209,7 +204,7 @@ bool host_next(uint64_t *root, hva_t from, hva_t end, hva_t *at, unsigned *level
 		uint64_t *table = root;
 		unsigned l = HOST_LEVELS - 1;
 		uint64_t *slot = &table[host_index(l, from)];
-		while (is_table(entry_load(slot))) {
+		while (host_is_table(entry_load(slot))) {
 			table = table_of(entry_load(slot));
 			l--;
 			slot = &table[host_index(l, from)];

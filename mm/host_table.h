@@ -22,16 +22,18 @@
 
 /* An entry: flags, and the pfn from bit 12. 0: absent. */
 #define HOST_PRESENT (UINT64_C(1) << 0)
-#define HOST_LEAF (UINT64_C(1) << 1) /* else a table */
-#define HOST_READ (UINT64_C(1) << 2)
-#define HOST_WRITE (UINT64_C(1) << 3)
-#define HOST_EXEC (UINT64_C(1) << 4)
+#define HOST_LEAF (UINT64_C(1) << 1)
+#define HOST_ACCESS_SHIFT 2u /* what is allowed: a set of enum access */
+#define HOST_READ ((uint64_t)ACCESS_READ << HOST_ACCESS_SHIFT)
+#define HOST_WRITE ((uint64_t)ACCESS_WRITE << HOST_ACCESS_SHIFT)
+#define HOST_EXEC ((uint64_t)ACCESS_EXEC << HOST_ACCESS_SHIFT)
 #define HOST_SPECIAL                                                                              \
 	(UINT64_C(1) << 5) /* a raw pfn of its owner's; no reference, no record is looked at (H1) \
 			    */
 #define HOST_RAM (UINT64_C(1) << 6)    /* special: it lies in RAM (UNCOUNTED), else it is DEVICE */
 #define HOST_SHARED (UINT64_C(1) << 7) /* the shared frame of zeros: a write breaks it (H6) */
 #define HOST_TYPE_SHIFT 8u
+#define HOST_TABLE (UINT64_C(1) << 10) /* not a leaf: one bit to test at each step of a walk */
 #define HOST_FLAGS UINT64_C(0xfff)
 
 /* log2 of the pages that an entry of `level` covers. */
@@ -43,6 +45,11 @@ static inline unsigned host_order(unsigned level)
 static inline pfn_t host_pfn(uint64_t entry)
 {
 	return pfn(entry >> PAGE_SHIFT);
+}
+
+static inline bool host_is_table(uint64_t entry)
+{
+	return (entry & HOST_TABLE) != 0;
 }
 
 /* The pfn of the page that `a` lies in, under a leaf of `level`. */
@@ -66,18 +73,23 @@ static inline uint64_t host_leaf(pfn_t n, uint64_t flags, enum memtype type)
 /* HOST_READ, HOST_WRITE, HOST_EXEC for a set of enum access. */
 static inline uint64_t host_permissions(unsigned access)
 {
-	return (access & ACCESS_READ ? HOST_READ : 0) | (access & ACCESS_WRITE ? HOST_WRITE : 0) |
-	       (access & ACCESS_EXEC ? HOST_EXEC : 0);
+	return (uint64_t)(access & (ACCESS_READ | ACCESS_WRITE | ACCESS_EXEC)) << HOST_ACCESS_SHIFT;
 }
 
 static inline bool host_allows(uint64_t entry, enum access access)
 {
-	return (entry & host_permissions((unsigned)access)) != 0;
+	return (entry & (uint64_t)access << HOST_ACCESS_SHIFT) != 0;
 }
 
 static inline unsigned host_index(unsigned level, hva_t a)
 {
 	return (unsigned)(a.v >> (PAGE_SHIFT + host_order(level))) & ((1u << HOST_BITS) - 1);
+}
+
+static inline uint64_t host_load(const uint64_t *at)
+{
+	/* acquire: a table is seen filled once it is seen. */
+	return atomic_load_explicit((const _Atomic uint64_t *)at, memory_order_acquire);
 }
 
 /*
@@ -89,15 +101,29 @@ static inline uint64_t host_lookup(const uint64_t *root, hva_t a, unsigned *leve
 	const uint64_t *table = root;
 
 	for (unsigned l = HOST_LEVELS - 1;; l--) {
-		/* acquire: a table is seen filled once it is seen. */
-		const _Atomic uint64_t *at = (const _Atomic uint64_t *)&table[host_index(l, a)];
-		uint64_t entry = atomic_load_explicit(at, memory_order_acquire);
-		if (!(entry & HOST_PRESENT) || entry & HOST_LEAF) {
+		uint64_t entry = host_load(&table[host_index(l, a)]);
+		if (!host_is_table(entry)) {
 			*level = l;
 			return entry;
 		}
 		table = mm_linear(host_pfn(entry));
 	}
+}
+
+/* The leaf of 4 KiB that covers `a`; 0: there is none, but perhaps a larger one. As host_lookup. */
+static inline uint64_t host_lookup_page(const uint64_t *root, hva_t a)
+{
+	const uint64_t *table = root;
+
+	/* Every fault walks here: unrolled, the shifts are constants. */
+#pragma clang loop unroll(full)
+	for (unsigned l = HOST_LEVELS - 1; l > 0; l--) {
+		uint64_t entry = host_load(&table[host_index(l, a)]);
+		if (!host_is_table(entry))
+			return 0;
+		table = mm_linear(host_pfn(entry));
+	}
+	return host_load(&table[host_index(0, a)]);
 }
 
 /* All below: the space's lock is held. */

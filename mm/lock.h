@@ -40,7 +40,7 @@ static inline void spin_lock(struct spinlock *l) ACQUIRES(l) NO_LOCK_ANALYSIS
 	mm_step("lock", l);
 	uint32_t mine = atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
 	/* acquire: what the last holder wrote before its release is seen after this. */
-	while (atomic_load_explicit(&l->serving, memory_order_acquire) != mine)
+	while (__builtin_expect(atomic_load_explicit(&l->serving, memory_order_acquire) != mine, 0))
 		mm_relax();
 }
 

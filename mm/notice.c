@@ -204,19 +204,18 @@ void notice_turn_done(struct notifier *nf, struct notice_turn *turn)
 	notice_release(nf);
 }
 
-bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
+bool token_lost(struct consumer *c, uint64_t shown, struct hva_range range)
 {
-	MM_ASSERT(t->consumer == c);
 	if (c->open != 0 && hva_range_overlaps(c->hull, range)) {
 		c->retries_open++;
-		return false;
+		return true;
 	}
 	/* relaxed: seq is written under the lock that the caller holds. */
 	uint64_t seq = atomic_load_explicit(&c->seq, memory_order_relaxed);
-	if (t->seq == seq)
-		return true;
+	if (shown == seq)
+		return false;
 	c->retries_seq++;
-	if (seq == t->seq + 1 && !hva_range_overlaps(c->last, range))
+	if (seq == shown + 1 && !hva_range_overlaps(c->last, range))
 		c->retries_false++;
-	return false;
+	return true;
 }

@@ -168,7 +168,21 @@ static inline struct token token_take(const struct consumer *c)
  * may be open beside the page that faulted. false: a notice covers a part of it, or one has ended
  * since; look up again. Nothing has changed but the counters of lost checks.
  */
-bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
+static inline bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
 	REQUIRES(c->lock);
+
+/* The check itself, for when it is not plain that nothing has happened. */
+bool token_lost(struct consumer *c, uint64_t shown, struct hva_range range) REQUIRES(c->lock);
+
+static inline bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
+{
+	MM_ASSERT(t->consumer == c);
+	/* relaxed: seq is written under the lock that the caller holds. */
+	if (__builtin_expect(c->open == 0 &&
+				     atomic_load_explicit(&c->seq, memory_order_relaxed) == t->seq,
+			     true))
+		return true;
+	return !token_lost(c, t->seq, range);
+}
 
 #endif

@@ -86,7 +86,7 @@ static void h5_set_asserts(void **state)
 	EXPECT_BROKEN("host_pfn(old).v == host_pfn(leaf).v",
 		      (void)host_set(root, owner, at, 0, device(2)));
 	EXPECT_BROKEN("HOST_EXEC", (void)host_set(root, owner, at, 0, device(1) | HOST_EXEC));
-	EXPECT_BROKEN("!is_table(old)", (void)host_set(root, owner, at, 1, device(0)));
+	EXPECT_BROKEN("!host_is_table(old)", (void)host_set(root, owner, at, 1, device(0)));
 	assert_result(OK, host_set(root, owner, at, 0, device(1) | HOST_WRITE));
 }
 
