@@ -123,6 +123,17 @@ static void removal_widen(struct removal *out, gfn_t start, gfn_t end)
 		out->gfns.end = end;
 }
 
+/* The same for entries of level 0: each lies in the range whole, and no table is below. */
+static void pages_remove(struct s2 *s2, uint64_t *at, const uint64_t *end, struct removal *out)
+{
+	for (; at < end; at++) {
+		if (entry_load(at) == 0)
+			continue;
+		leaf_remove(s2, at, 0);
+		out->leaves++;
+	}
+}
+
 /*
  * Removes the leaves of `range` in one table whose first entry is for `base`; tables wholly inside
  * go too.
@@ -130,15 +141,20 @@ static void removal_widen(struct removal *out, gfn_t start, gfn_t end)
 static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t base,
 			 struct gfn_range range, struct removal *out)
 {
-	uint64_t size = level_pages(level);
-	uint64_t i = range.start.v > base.v ? (range.start.v - base.v) / size : 0;
+	const unsigned shift = arch_s2_geometry->shift[level];
+	const uint64_t size = level_pages(level);
+	uint64_t i = range.start.v > base.v ? (range.start.v - base.v) >> shift : 0;
+	uint64_t last = range.end.v > base.v ? (range.end.v - base.v + size - 1) >> shift : 0;
 
-	for (; i < table_entries(level) && base.v + i * size < range.end.v; i++) {
-		uint64_t raw = entry_load(&table[i]);
-		if (raw == 0)
-			continue;
+	if (last > table_entries(level))
+		last = table_entries(level);
+	if (level == 0) {
+		pages_remove(s2, &table[i], &table[last], out);
+		return;
+	}
+	for (; i < last; i++) {
+		struct s2_entry e = arch_s2_decode(level, entry_load(&table[i]));
 		gfn_t start = gfn(base.v + i * size), end = gfn(start.v + size);
-		struct s2_entry e = arch_s2_decode(level, raw);
 		if (e.kind == S2_LEAF) {
 			leaf_remove(s2, &table[i], level);
 			out->leaves++;
