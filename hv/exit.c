@@ -301,7 +301,7 @@ SELDOM static enum vcpu_state host_interrupt(void)
 
 enum vcpu_state exit_serve(struct vcpu *v)
 {
-	switch (v->exit.kind) {
+	switch (__builtin_expect(v->exit.kind, EXIT_S2_FAULT)) {
 	case EXIT_S2_FAULT: return fault_exit(v);
 	case EXIT_HYPERCALL: return hypercall_serve(v);
 	case EXIT_IO: return port_access(v);

@@ -133,16 +133,19 @@ __attribute__((noinline)) static enum vcpu_state run_guest(struct vcpu *v)
 {
 	struct machine *m = v->vm->machine;
 	const uint32_t here = arch_cpu_id() + 1;
-	enum vcpu_state next;
 
-	do {
+	for (;;) {
+		enum vcpu_state next;
 		/* relaxed: look() orders. Set after this load it comes with a kick, which ends
 		 * arch_vcpu_run at once. */
-		if (atomic_load_explicit(&v->attention, memory_order_relaxed)) {
+		if (__builtin_expect(atomic_load_explicit(&v->attention, memory_order_relaxed),
+				     false)) {
 			next = look(v);
+			if (next != VCPU_RUNNING)
+				return next;
 			continue;
 		}
-		if (machine_irq_pending(m, v->index))
+		if (__builtin_expect(machine_irq_pending(m, v->index), false))
 			deliver(v, m);
 		/* seq_cst: a shootdown that sees 0 here has raised flush_gen before we read it. */
 		atomic_store_explicit(&v->in_guest, here, memory_order_seq_cst);
@@ -153,8 +156,9 @@ __attribute__((noinline)) static enum vcpu_state run_guest(struct vcpu *v)
 		atomic_store_explicit(&v->in_guest, 0, memory_order_release);
 		retire(v, m);
 		next = exit_serve(v);
-	} while (next == VCPU_RUNNING);
-	return next;
+		if (next != VCPU_RUNNING)
+			return next;
+	}
 }
 
 enum vcpu_state vcpu_run(struct vcpu *v)

@@ -34,9 +34,9 @@ static void s2_fault(const struct arch_vcpu *v, struct exit *out)
 	}
 	out->kind = EXIT_S2_FAULT;
 	out->fault.gpa = gpa(v->vmcb.exit_info_2);
-	out->fault.access = ACCESS_READ;
-	if (info & (NPF_WRITE | NPF_EXEC))
-		out->fault.access = info & NPF_EXEC ? ACCESS_EXEC : ACCESS_WRITE;
+	out->fault.access = info & NPF_WRITE ? ACCESS_WRITE : ACCESS_READ;
+	if (__builtin_expect((info & NPF_EXEC) != 0, false))
+		out->fault.access = ACCESS_EXEC;
 	out->fault.present = info & NPF_PRESENT;
 	out->fault.table_walk = (info & NPF_TABLE_WALK) != 0;
 }
@@ -153,7 +153,7 @@ bool exit_decode(struct arch_vcpu *v, struct exit *out)
 {
 	uint32_t code = (uint32_t)v->vmcb.exit_code;
 
-	switch (code) {
+	switch (__builtin_expect(code, VMEXIT_NPF)) {
 	case VMEXIT_NPF: s2_fault(v, out); return true;
 	case VMEXIT_VMMCALL: hypercall(v, out); return true;
 	case VMEXIT_INTR:
