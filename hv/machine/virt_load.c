@@ -253,7 +253,7 @@ enum result machine_load(struct machine *m, const struct vm_image *image, struct
 {
 	struct virt_load l = { .machine = m, .image = image, .why = why, .why_bytes = why_bytes };
 	enum image_format format;
-	struct kernel k;
+	struct kernel k = { 0 };
 	enum result r = check_request(&l);
 
 	if (r == OK)
