@@ -40,11 +40,12 @@ static enum result dispatch(struct vcpu *v, uint64_t *answer)
 {
 	uint64_t nr = v->exit.hypercall.nr;
 
-	if (v->exit.hypercall.user)
+	if (__builtin_expect(v->exit.hypercall.user, 0))
 		return NO_PERMISSION;
-	if (nr >= sizeof(table) / sizeof(table[0]) || table[nr].serve == NULL)
+	if (__builtin_expect(nr >= sizeof(table) / sizeof(table[0]), 0) ||
+	    __builtin_expect(table[nr].serve == NULL, 0))
 		return UNSUPPORTED;
-	if (table[nr].host)
+	if (__builtin_expect(table[nr].host, 0))
 		return host_call(v, &table[nr], answer);
 	return table[nr].serve(v, v->exit.hypercall.arg, answer);
 }
@@ -54,7 +55,7 @@ static inline enum vcpu_state finish(struct vcpu *v, uint64_t answer)
 {
 	atomic_fetch_add_explicit(&v->vm->stats.hypercalls, 1, memory_order_relaxed);
 	arch_vcpu_hypercall_return(v->arch, answer);
-	if (v->call.done == 0)
+	if (__builtin_expect(v->call.done == 0, 1))
 		return VCPU_RUNNING;
 	bool yield = v->call.yield;
 	memset(&v->call, 0, sizeof(v->call));
