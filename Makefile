@@ -72,7 +72,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-pr
 BUILD_CFLAGS_debug   := -O1 -DDEBUG=1 -fsanitize=undefined -fsanitize-trap=undefined \
 	-fno-omit-frame-pointer
 BUILD_CFLAGS_release := -O2 -flto -fomit-frame-pointer
-BUILD_LDFLAGS_release := --lto-O2
+BUILD_LDFLAGS_release := --lto-O3
 ifeq ($(filter $(BUILD),debug release),)
 $(error BUILD=$(BUILD): it is debug or release)
 endif

@@ -259,7 +259,8 @@ static inline enum result fault_try_page(struct vcpu *v, const struct s2_fault *
 	return r;
 }
 
-enum result fault_serve(struct vcpu *v, const struct s2_fault *f)
+/* Part of the loop around the guest where the linker can see both: no registers to be saved. */
+__attribute__((always_inline)) enum result fault_serve(struct vcpu *v, const struct s2_fault *f)
 {
 	struct follow_answer answer;
 

@@ -70,7 +70,8 @@ __attribute__((noinline)) static enum vcpu_state not_done(struct vcpu *v, enum r
 	return finish(v, (uint64_t) - (int64_t)r);
 }
 
-enum vcpu_state hypercall_serve(struct vcpu *v)
+/* Part of the loop around the guest where the linker can see both. */
+__attribute__((always_inline)) enum vcpu_state hypercall_serve(struct vcpu *v)
 {
 	uint64_t answer = 0;
 	enum result r = dispatch(v, &answer);
