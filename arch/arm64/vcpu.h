@@ -70,7 +70,6 @@ struct vtimer_state {
 	uint64_t ctl, cval; /* while unloaded */
 	bool active;	    /* its physical interrupt is active: it does not come again */
 	enum timer_tell tell;
-	uint32_t retire; /* the list registers whose end is told after the line's fall */
 };
 
 /* An access that hv has been told of and has not completed. */

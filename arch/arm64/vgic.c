@@ -143,16 +143,14 @@ static bool line_high(void)
 	return TIMER_LINE(read_sysreg(cntv_ctl_el0));
 }
 
-/* The line has fallen, or the guest has ended the interrupt: hv is told, then of list register i.
- */
-static void timer_over(struct arch_vcpu *v, uint32_t list_registers)
+/* The line has fallen, or the guest has ended the interrupt: the CPU may signal it anew. */
+static void timer_over(struct arch_vcpu *v)
 {
 	if (v->timer.active) {
 		hgic_timer_active(false);
 		v->timer.active = false;
 	}
 	v->timer.tell = TELL_LOW;
-	v->timer.retire |= list_registers;
 }
 
 void vtimer_fired(struct arch_vcpu *v)
@@ -173,14 +171,10 @@ bool vtimer_changed(struct arch_vcpu *v, bool *level)
 {
 	/* Active and in no list register: the guest keeps it disabled, and may have stopped it. */
 	if (v->timer.active && v->timer.tell == TELL_NOTHING && !line_high() && !holds_timer(v))
-		timer_over(v, 0);
+		timer_over(v);
 	if (v->timer.tell == TELL_NOTHING)
 		return false;
 	*level = v->timer.tell == TELL_HIGH;
-	if (!*level) {
-		v->vgic.retired |= v->timer.retire;
-		v->timer.retire = 0;
-	}
 	v->timer.tell = TELL_NOTHING;
 	return true;
 }
@@ -205,10 +199,9 @@ static void lr_done(struct arch_vcpu *v, unsigned i)
 
 	lr_write(i, 0);
 	g->used &= ~(1u << i);
+	g->retired |= 1u << i;
 	if (g->intid[i] == TIMER_GUEST_INTID)
-		timer_over(v, 1u << i);
-	else
-		g->retired |= 1u << i;
+		timer_over(v);
 }
 
 /* The timer's interrupt that waits in list register i for a line that has fallen is withdrawn. */
@@ -249,7 +242,7 @@ bool vgic_pending(const struct arch_vcpu *v)
 /* A list register is reserved until hv has been told of the end of what it held. */
 static uint32_t taken(const struct arch_vcpu *v)
 {
-	return v->vgic.used | v->vgic.retired | v->timer.retire;
+	return v->vgic.used | v->vgic.retired;
 }
 
 bool arch_vcpu_irq_open(const struct arch_vcpu *v)
@@ -282,7 +275,8 @@ void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 	v->vgic.intid[i] = intid;
 	if (intid == TIMER_GUEST_INTID) {
 		if (!line_high()) {
-			timer_over(v, 1u << i);
+			v->vgic.retired |= 1u << i;
+			timer_over(v);
 			return;
 		}
 		if (!v->timer.active)
