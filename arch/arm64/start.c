@@ -160,7 +160,8 @@ void arch_cpu_idle(void)
 {
 	dsb(sy);
 	wfi();
-	(void)hgic_take_all();
+	if (hgic_take_all().guest_timer)
+		hgic_timer_active(false); /* of a vCPU that has left: it is seen when loaded */
 }
 
 void arch_page_clear(void *at)
