@@ -40,14 +40,20 @@ void start_early(void)
 	console_early();
 }
 
+/* The bytes may lie in several ranges that follow each other. */
 const void *platform_memory(uint64_t address, uint64_t bytes)
 {
+	uint64_t at = address;
+
 	for (uint32_t i = 0; address != 0 && i < memory->range_count; i++) {
 		const struct boot_range *r = &memory->ranges[i];
 
-		if (r->kind != BOOT_MEM_RESERVED && address >= r->base &&
-		    address - r->base < r->size && bytes <= r->size - (address - r->base))
+		if (r->kind == BOOT_MEM_RESERVED || at < r->base || at - r->base >= r->size)
+			continue;
+		if (bytes <= r->size - (at - r->base))
 			return arch_linear(hpa(address));
+		bytes -= r->size - (at - r->base);
+		at = r->base + r->size;
 	}
 	return NULL;
 }

@@ -10,7 +10,7 @@
 
 #include "arch/arm64/platform.h"
 
-#define TREE_MAX (UINT64_C(1) << 20)
+#define TREE_MAX (UINT64_C(2) << 20)
 
 static uint64_t number(const fdt32_t *cells, int count)
 {
