@@ -8,7 +8,7 @@
 
 	.arch armv8-a
 
-	/* From a guest: all general registers into the vCPU, then out of guest_enter with w0 = how. */
+	/* From a guest: general registers into the vCPU, then out of guest_enter with w0 = how. */
 	.macro guest_left how
 	.balign 128
 	stp x0, x1, [sp, #-16]!

@@ -61,8 +61,8 @@ def test_trace_in_a_file():
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / "trace"
     done = subprocess.run([sys.executable, TENURE, "run", "-kernel", SMALL / "smp.elf", "-append", "vcpus=1 turns=1",
-                           "--trace", path, "--timeout", "40"], cwd=TOP, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)
+                           "--trace", path, "--timeout", "40"], cwd=TOP, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = path.read_text().splitlines()
     assert lines[0] == "begin" and lines[-1] == "end"
