@@ -10,6 +10,7 @@
 #include "arch/x86/apic.h"
 #include "arch/x86/clock.h"
 #include "arch/x86/cpu.h"
+#include "arch/x86/fpu.h"
 #include "arch/x86/paging.h"
 #include "arch/x86/percpu.h"
 #include "arch/x86/start.h"
@@ -34,11 +35,76 @@ struct __attribute__((packed)) trampoline_parameters {
 	uint32_t gdt;
 };
 
+_Static_assert(offsetof(struct trampoline_parameters, stack) == 0, "see leave_boot_processor");
+
 extern const unsigned char trampoline_start[], trampoline_end[], trampoline_parameters[];
 
 static unsigned cpu_count = 1;
 static hpa_t page; /* 0: none was to be had */
 static struct trampoline_parameters *parameters;
+
+/* ---- The boot processor under QEMU's TCG ------------------------------------------------------
+ */
+
+/*
+ * QEMU (seen in 7.2) runs each processor in a thread of its own. Its instructions that load the x87
+ * status - FXRSTOR, XRSTOR, FLDENV, FRSTOR, on whichever processor, in a guest or not - clear one
+ * bit of the *first* processor's flags by a plain read and write, and so may bring back others that
+ * this one has changed meanwhile: "nested paging is on", "in a guest", GIF. The first processor
+ * then walks its guest's tables with the hypervisor's addresses, or worse. So it is left alone
+ * there: when there are more than two, arch_init goes on on the second one, and the first stops for
+ * ever.
+ */
+static bool emulated_by_tcg(void)
+{
+	struct cpuid r = cpuid(0x40000000, 0);
+
+	return (cpuid(1, 0).ecx >> 31 & 1) && r.ebx == 0x54474354 && r.ecx == 0x43544743 &&
+	       r.edx == 0x47435447; /* TCGTCGTCGTCG */
+}
+
+static _Atomic bool taken_over;
+
+/* On the boot processor, on a small stack; entry.S. true: the other one has taken over. */
+static bool start_successor(void)
+{
+	uint64_t until = arch_time_ns() + START_LIMIT_NS;
+	uint32_t to = cpus[0].apic_id;
+
+	apic_send_init(to);
+	clock_wait_ns(INIT_WAIT_NS);
+	apic_send_start(to, (unsigned)(page.v >> PAGE_SHIFT));
+	while (!taken_over && arch_time_ns() < until)
+		pause();
+	return taken_over;
+}
+
+/* What runs this returns on the second processor, which is CPU 0 from now on. */
+static void leave_boot_processor(void)
+{
+	uint32_t self = cpus[0].apic_id;
+
+	cpus[0].apic_id = cpus[1].apic_id;
+	parameters->cpu = 0;
+	parameters->entry = (uint64_t)(uintptr_t)entry_switched;
+	/* The stack's address comes first in the parameters. */
+	if (smp_switch((uint64_t *)(void *)parameters, start_successor)) {
+		paging_load();
+		cpu_tables_load(0);
+		cpu_registers_set();
+		fpu_enable();
+		apic_enable();
+		taken_over = true;
+		cpu_count--;
+		for (unsigned i = 1; i < cpu_count; i++)
+			cpus[i].apic_id = cpus[i + 1].apic_id;
+	} else {
+		cpus[0].apic_id = self;
+	}
+	parameters->entry = (uint64_t)(uintptr_t)entry_other;
+}
+
+/* ---- Starting -------------------------------------------------------------------------------- */
 
 unsigned arch_cpu_count(void)
 {
@@ -71,22 +137,12 @@ const char *smp_take_page(struct bootinfo *boot)
 	return "there is no usable page below 1 MiB to start them with";
 }
 
-const char *smp_init(const struct acpi *acpi)
+/* The page that a CPU starts in, filled but for what differs from CPU to CPU. */
+static const char *prepare_page(void)
 {
-	uint32_t self = apic_id();
 	unsigned char *at = arch_linear(page);
-	hpa_t start_root;
+	hpa_t start_root = paging_start_root(page);
 
-	cpus[0].apic_id = self;
-	cpu_count = 1;
-	if (page.v == 0)
-		return NULL;
-	for (unsigned i = 0; i < acpi->cpu_count && cpu_count < ARCH_MAX_CPUS; i++)
-		if (acpi->apic_id[i] != self)
-			cpus[cpu_count++].apic_id = acpi->apic_id[i];
-	if (cpu_count == 1)
-		return NULL;
-	start_root = paging_start_root(page);
 	if (start_root.v == 0)
 		return "there is not enough memory for the page tables of starting processors";
 	memcpy(at, trampoline_start, (size_t)(trampoline_end - trampoline_start));
@@ -98,6 +154,27 @@ const char *smp_init(const struct acpi *acpi)
 	parameters->far64 += (uint32_t)page.v;
 	parameters->gdt += (uint32_t)page.v;
 	return NULL;
+}
+
+const char *smp_init(const struct acpi *acpi)
+{
+	uint32_t self = apic_id();
+	const char *why;
+
+	cpus[0].apic_id = self;
+	cpus[0].up = true;
+	cpu_count = 1;
+	if (page.v == 0)
+		return NULL;
+	for (unsigned i = 0; i < acpi->cpu_count && cpu_count < ARCH_MAX_CPUS; i++)
+		if (acpi->apic_id[i] != self)
+			cpus[cpu_count++].apic_id = acpi->apic_id[i];
+	if (cpu_count == 1)
+		return NULL;
+	why = prepare_page();
+	if (why == NULL && cpu_count > 2 && emulated_by_tcg())
+		leave_boot_processor();
+	return why;
 }
 
 static bool came_up(struct cpu *c, uint64_t limit_ns)
