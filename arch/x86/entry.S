@@ -27,10 +27,10 @@ entry_other:
 	ud2
 
 	/*
-	 * bool smp_switch(uint64_t *rsp, bool (*start)(void)): the caller goes on on another processor. Keeps
-	 * what a C function keeps on the stack, tells where that is in *rsp, and calls start on a stack of
-	 * its own. If start says that the other processor has taken over, from entry_switched, this one
-	 * stops for ever; else it returns itself, false.
+	 * bool smp_switch(uint64_t *rsp, bool (*start)(void)): the caller goes on on another
+	 * processor. Keeps what a C function keeps on the stack, tells where that is in *rsp, and
+	 * calls start on a stack of its own. If start says that the other processor has taken
+	 * over, from entry_switched, this one stops for ever; else it returns itself, false.
 	 */
 	.globl smp_switch, entry_switched
 smp_switch:
