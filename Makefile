@@ -28,7 +28,7 @@ Q   := @
 say  = @printf '%-8s%s\n' $(1) $(2)
 MAKEFLAGS += --no-print-directory
 endif
-ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j% --jobserver%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(JOBS)
 endif
 MAKEFLAGS += --no-builtin-rules
