@@ -7,7 +7,6 @@
 #include "arch/arm64/vgic.h"
 
 #define HVC_FIRMWARE 0u
-#define HVC_HYPERCALL 1u
 #define WFX_IS_WFE 1u
 #define HPFAR_IPA(hpfar) (((hpfar) >> 4 & ((UINT64_C(1) << 40) - 1)) << PAGE_SHIFT)
 
@@ -15,16 +14,6 @@ static bool unhandled(struct exit *out, const char *why)
 {
 	out->kind = EXIT_UNHANDLED;
 	out->why = why;
-	return true;
-}
-
-static bool hypercall(struct arch_vcpu *v, struct exit *out)
-{
-	out->kind = EXIT_HYPERCALL;
-	out->hypercall.nr = v->x[0];
-	out->hypercall.user = false; /* HVC is undefined at EL0 */
-	for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
-		out->hypercall.arg[i] = v->x[i + 1];
 	return true;
 }
 
@@ -68,12 +57,14 @@ static enum access access_of(uint32_t iss, bool instruction, bool permission)
 	return iss & ISS_WNR ? ACCESS_WRITE : ACCESS_READ;
 }
 
-static bool abort_taken(struct arch_vcpu *v, struct exit *out, bool instruction)
+bool exit_abort(struct arch_vcpu *v, uint64_t esr, struct exit *out)
 {
-	uint32_t iss = (uint32_t)ESR_ISS(v->esr), kind = ISS_FSC(iss) & FSC_LEVEL_MASK;
-	bool permission = kind == FSC_PERMISSION;
+	uint32_t iss = (uint32_t)ESR_ISS(esr), kind = ISS_FSC(iss) & FSC_LEVEL_MASK;
+	bool permission = kind == FSC_PERMISSION, instruction = ESR_EC(esr) == EC_IABT_LOWER;
 	uint64_t ipa;
 
+	v->far = read_sysreg(far_el2);
+	v->hpfar = read_sysreg(hpfar_el2);
 	if (ISS_FSC(iss) > (FSC_PERMISSION | 3u)) {
 		/* An external abort of the guest's own access, or what cannot be: its to bear. */
 		inject_external_abort(v, instruction);
@@ -110,7 +101,6 @@ static bool wait(struct arch_vcpu *v, struct exit *out)
 static bool call(struct arch_vcpu *v, struct exit *out)
 {
 	switch (v->esr & 0xffff) {
-	case HVC_HYPERCALL: return hypercall(v, out);
 	case HVC_FIRMWARE: return firmware(v, out);
 	default:
 		v->pc -= 4; /* the instruction is the undefined one */
@@ -122,8 +112,6 @@ static bool call(struct arch_vcpu *v, struct exit *out)
 static bool synchronous(struct arch_vcpu *v, struct exit *out)
 {
 	switch (ESR_EC(v->esr)) {
-	case EC_DABT_LOWER: return abort_taken(v, out, false);
-	case EC_IABT_LOWER: return abort_taken(v, out, true);
 	case EC_HVC64: return call(v, out);
 	case EC_WFX: return wait(v, out);
 	case EC_SYSREG: return !sysreg_serve(v, out);
@@ -151,9 +139,8 @@ static bool interrupted(struct arch_vcpu *v, struct exit *out)
 	return true;
 }
 
-bool exit_decode(struct arch_vcpu *v, unsigned how, struct exit *out)
+bool exit_other(struct arch_vcpu *v, unsigned how, struct exit *out)
 {
-	v->forget = false;
 	switch (how) {
 	case LEFT_SYNC: return synchronous(v, out);
 	case LEFT_IRQ: return interrupted(v, out);

@@ -188,7 +188,7 @@ static uint64_t set_by_processor(uint64_t e)
 	return e & (E_YOUNG | ((e & E_DBM) != 0 ? E_WRITE : 0));
 }
 
-static bool writable(uint64_t e)
+static inline __attribute__((unused)) bool writable(uint64_t e)
 {
 	return (e & (E_WRITE | E_DBM)) != 0;
 }

@@ -14,12 +14,13 @@
 
 const unsigned arch_vcpu_order = 0;
 
+/* HVC #1, a 32-bit instruction. */
+#define HYPERCALL_ESR ((uint64_t)EC_HVC64 << 26 | ESR_IL | 1)
+
 _Static_assert(offsetof(struct arch_vcpu, x) == VCPU_X, "traps.S uses it");
 _Static_assert(offsetof(struct arch_vcpu, pc) == VCPU_PC, "traps.S uses it");
 _Static_assert(offsetof(struct arch_vcpu, pstate) == VCPU_PSTATE, "traps.S uses it");
 _Static_assert(offsetof(struct arch_vcpu, esr) == VCPU_ESR, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, far) == VCPU_FAR, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, hpfar) == VCPU_HPFAR, "traps.S uses it");
 _Static_assert(offsetof(struct fp_state, fpcr) == 512, "fp.S uses it");
 _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
 
@@ -75,7 +76,8 @@ void arch_vcpu_unload(struct arch_vcpu *v)
 	this_cpu()->loaded = NULL;
 }
 
-static __attribute__((noinline)) bool before_entry(struct arch_vcpu *v, struct exit *out)
+/* What is seldom to be done before an entry. false: *out is for hv first. */
+static __attribute__((noinline, cold)) bool prepare(struct arch_vcpu *v, struct exit *out)
 {
 	if (vtimer_changed(v, &out->timer.level)) {
 		out->kind = EXIT_TIMER;
@@ -83,23 +85,72 @@ static __attribute__((noinline)) bool before_entry(struct arch_vcpu *v, struct e
 	}
 	if (v->forget)
 		tlb_forget(v->fault_ipa, v->far, (ESR_ISS(v->esr) & ISS_S1PTW) != 0);
+	v->forget = false;
 	return true;
 }
 
-void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
-{
+/* How the guest was left, and the syndrome. */
+struct left {
+	uint64_t esr;
 	unsigned how;
+};
+
+/* One entry and exit. guest_enter keeps sp and x29 only. */
+static inline struct left enter(struct arch_vcpu *v)
+{
+	register struct arch_vcpu *x0 __asm__("x0") = v;
+	register unsigned how __asm__("w1");
+	register uint64_t esr __asm__("x4");
+
+	__asm__ volatile("bl guest_enter"
+			 : "+r"(x0), "=r"(how), "=r"(esr)
+			 :
+			 : "x2", "x3", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
+			   "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23",
+			   "x24", "x25", "x26", "x27", "x28", "x30", "cc", "memory");
+	return (struct left){ esr, how };
+}
+
+static inline bool hypercall(const struct arch_vcpu *v, struct exit *out)
+{
+	/* All loads first: the compiler cannot know that *out is elsewhere. */
+	const uint64_t nr = v->x[0], a = v->x[1], b = v->x[2], c = v->x[3], d = v->x[4];
+
+	out->kind = EXIT_HYPERCALL;
+	out->hypercall.user = false; /* HVC is undefined at EL0 */
+	out->hypercall.nr = nr;
+	out->hypercall.arg[0] = a;
+	out->hypercall.arg[1] = b;
+	out->hypercall.arg[2] = c;
+	out->hypercall.arg[3] = d;
+	return true;
+}
+
+/* The two kinds that are frequent, and all others. */
+static inline bool decode(struct arch_vcpu *v, struct left left, struct exit *out)
+{
+	if (__builtin_expect(left.how != LEFT_SYNC, false))
+		return exit_other(v, left.how, out);
+	if (left.esr == HYPERCALL_ESR)
+		return hypercall(v, out);
+	if ((ESR_EC(left.esr) & ~(EC_DABT_LOWER ^ EC_IABT_LOWER)) == EC_IABT_LOWER)
+		return exit_abort(v, left.esr, out);
+	return exit_other(v, left.how, out);
+}
+
+__attribute__((always_inline)) void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
+{
+	struct left left;
 
 	ARM64_ASSERT(v->loaded && this_cpu()->loaded == v,
 		     "a vCPU is entered on a CPU that it was not loaded on");
 	do {
-		if (__builtin_expect(v->forget || v->timer.active || v->timer.tell != TELL_NOTHING,
-				     false) &&
-		    !before_entry(v, out))
+		if (__builtin_expect(v->attend != 0, false) && !prepare(v, out))
 			return;
-		how = guest_enter(v);
-		vgic_sync(v);
-	} while (!exit_decode(v, how, out));
+		left = enter(v);
+		if (__builtin_expect(v->vgic.used != 0, false))
+			vgic_sync(v);
+	} while (!decode(v, left, out));
 }
 
 void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)

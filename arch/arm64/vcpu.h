@@ -68,8 +68,6 @@ enum timer_tell { TELL_NOTHING, TELL_HIGH, TELL_LOW };
 /* The guest's virtual timer, and what hv knows of its line. */
 struct vtimer_state {
 	uint64_t ctl, cval; /* while unloaded */
-	bool active;	    /* its physical interrupt is active: it does not come again */
-	enum timer_tell tell;
 };
 
 /* An access that hv has been told of and has not completed. */
@@ -95,20 +93,31 @@ struct io_half {
 };
 
 struct arch_vcpu {
-	uint64_t x[31]; /* up to hpfar: vcpu_offsets.h */
+	uint64_t x[31]; /* up to esr: vcpu_offsets.h */
 	uint64_t pc, pstate;
-	uint64_t esr, far, hpfar; /* of the last exit */
+	uint64_t esr;	     /* of the last exit */
+	uint64_t far, hpfar; /* of the last abort */
 
 	struct vcpu *owner;
 	struct arch_s2 *s2;
 	unsigned index;
 	bool loaded;
-	bool forget;	   /* the last exit was a permission fault: see tlb_forget */
 	unsigned last_cpu; /* where it was loaded last, + 1; 0: nowhere yet */
 	uint64_t fault_ipa;
 
 	uint64_t undefined;	 /* system registers that the guest was refused */
 	uint32_t last_undefined; /* the ISS of the last */
+
+	/* What is to be looked at before the next entry; `attend` is all of it. */
+	union {
+		struct {
+			bool forget; /* the last exit was a permission fault: see tlb_forget */
+			bool timer_active;  /* its physical interrupt is: it does not come again */
+			uint8_t timer_tell; /* enum timer_tell */
+			uint8_t unused;
+		};
+		uint32_t attend;
+	};
 
 	struct io_plan io;
 	struct io_half half;
@@ -162,11 +171,13 @@ bool decode_instruction(uint32_t instruction, struct io_plan *plan);
 /* gwalk.c: the guest's stage 1, asked of the processor; false: it does not translate. */
 bool gwalk(struct arch_vcpu *v, uint64_t va, uint64_t *gpa);
 
-/* exits.c: true: *out is for hv; false: served, the guest goes on. */
-bool exit_decode(struct arch_vcpu *v, unsigned how, struct exit *out);
+/* exits.c: of each kind: true: *out is for hv; false: served, the guest goes on. */
+__attribute__((noinline)) bool exit_abort(struct arch_vcpu *v, uint64_t esr, struct exit *out);
+__attribute__((noinline, cold)) bool exit_other(struct arch_vcpu *v, unsigned how,
+						struct exit *out);
 
 /* traps.S */
-unsigned guest_enter(struct arch_vcpu *v);
+void guest_enter(void); /* not by C's conventions: see enter() in vcpu.c */
 /* fp.S */
 void fp_save(struct fp_state *to);
 void fp_load(const struct fp_state *from);

@@ -7,8 +7,6 @@
 #define VCPU_PC 248
 #define VCPU_PSTATE 256
 #define VCPU_ESR 264
-#define VCPU_FAR 272
-#define VCPU_HPFAR 280
 
 /* What guest_enter returns: which vector the guest left by. */
 #define LEFT_SYNC 0

@@ -91,6 +91,8 @@ void vgic_reset(struct arch_vcpu *v)
 {
 	v->vgic = (struct vgic_state){ .used = 0 };
 	v->timer = (struct vtimer_state){ .ctl = 0 };
+	v->timer_active = false;
+	v->timer_tell = TELL_NOTHING;
 }
 
 /* ---- On and off a CPU ------------------------------------------------------------------------ */
@@ -110,7 +112,7 @@ void vgic_load(struct arch_vcpu *v)
 	write_sysreg(ICH_AP0R0_EL2, g->ap0r);
 	write_sysreg(ICH_AP1R0_EL2, g->ap1r);
 	write_sysreg(ICH_HCR_EL2, hcr_of(v));
-	if (v->timer.active)
+	if (v->timer_active)
 		hgic_timer_active(true);
 	write_sysreg(cntv_cval_el0, v->timer.cval);
 	write_sysreg(cntv_ctl_el0, v->timer.ctl);
@@ -124,7 +126,7 @@ void vgic_unload(struct arch_vcpu *v)
 	v->timer.cval = read_sysreg(cntv_cval_el0);
 	write_sysreg(cntv_ctl_el0, 0);
 	isb();
-	if (v->timer.active)
+	if (v->timer_active)
 		hgic_timer_active(false);
 	for (unsigned i = 0; i < count; i++)
 		if (g->used >> i & 1)
@@ -146,17 +148,17 @@ static bool line_high(void)
 /* The line has fallen, or the guest has ended the interrupt: the CPU may signal it anew. */
 static void timer_over(struct arch_vcpu *v)
 {
-	if (v->timer.active) {
+	if (v->timer_active) {
 		hgic_timer_active(false);
-		v->timer.active = false;
+		v->timer_active = false;
 	}
-	v->timer.tell = TELL_LOW;
+	v->timer_tell = TELL_LOW;
 }
 
 void vtimer_fired(struct arch_vcpu *v)
 {
-	v->timer.active = true;
-	v->timer.tell = TELL_HIGH;
+	v->timer_active = true;
+	v->timer_tell = TELL_HIGH;
 }
 
 static bool holds_timer(const struct arch_vcpu *v)
@@ -170,25 +172,25 @@ static bool holds_timer(const struct arch_vcpu *v)
 bool vtimer_changed(struct arch_vcpu *v, bool *level)
 {
 	/* Active and in no list register: the guest keeps it disabled, and may have stopped it. */
-	if (v->timer.active && v->timer.tell == TELL_NOTHING && !line_high() && !holds_timer(v))
+	if (v->timer_active && v->timer_tell == TELL_NOTHING && !line_high() && !holds_timer(v))
 		timer_over(v);
-	if (v->timer.tell == TELL_NOTHING)
+	if (v->timer_tell == TELL_NOTHING)
 		return false;
-	*level = v->timer.tell == TELL_HIGH;
-	v->timer.tell = TELL_NOTHING;
+	*level = v->timer_tell == TELL_HIGH;
+	v->timer_tell = TELL_NOTHING;
 	return true;
 }
 
 uint64_t vtimer_next(const struct arch_vcpu *v)
 {
-	if (v->timer.active || !TIMER_ON(read_sysreg(cntv_ctl_el0)))
+	if (v->timer_active || !TIMER_ON(read_sysreg(cntv_ctl_el0)))
 		return UINT64_MAX;
 	return clock_guest_ns(read_sysreg(cntv_cval_el0));
 }
 
 bool vtimer_due(const struct arch_vcpu *v)
 {
-	return v->timer.tell != TELL_NOTHING || (!v->timer.active && line_high());
+	return v->timer_tell != TELL_NOTHING || (!v->timer_active && line_high());
 }
 
 /* ---- List registers -------------------------------------------------------------------------- */
@@ -279,9 +281,9 @@ void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 			timer_over(v);
 			return;
 		}
-		if (!v->timer.active)
+		if (!v->timer_active)
 			hgic_timer_active(true);
-		v->timer.active = true;
+		v->timer_active = true;
 		lr |= LR_HW | (uint64_t)TIMER_GUEST_INTID << LR_PHYSICAL_SHIFT;
 	} else if (irq & ARCH_IRQ_LEVEL) {
 		/* A device's line is sampled again as soon as the guest has ended it. */

@@ -13,7 +13,7 @@ void vgic_load(struct arch_vcpu *v);
 void vgic_unload(struct arch_vcpu *v);
 
 /* After an exit: what the guest has finished with is noted. Cheap when nothing was in flight. */
-void vgic_sync(struct arch_vcpu *v);
+__attribute__((noinline)) void vgic_sync(struct arch_vcpu *v);
 
 /* The maintenance interrupt was taken, and has switched the interface off: on again. */
 void vgic_maintained(struct arch_vcpu *v);
