@@ -277,6 +277,24 @@ void pci_bar_place(struct pci_function *f, unsigned bar, hpa_t place)
 	pci_decode(f, true);
 }
 
+enum result pci_assign(struct pci_function *f, unsigned *bar)
+{
+	for (unsigned n = 0; n < PCI_BARS; n++) {
+		const struct pci_bar *b = &f->bars[n];
+		hpa_t place;
+
+		if (b->bytes == 0 || b->io || b->base.v != 0)
+			continue;
+		enum result r = pci_bar_find_place(f, n, &place);
+		if (r != OK) {
+			*bar = n;
+			return r;
+		}
+		pci_bar_place(f, n, place);
+	}
+	return OK;
+}
+
 void pci_print(void)
 {
 	for (unsigned i = 0; i < function_count; i++) {

@@ -46,6 +46,13 @@ struct pci_function *pci_find(uint16_t vendor, uint16_t device, unsigned nth);
  */
 enum result pci_bar_find_place(const struct pci_function *f, unsigned bar, hpa_t *place);
 
+/*
+ * Gives a place to each memory BAR of `f` that has none, as firmware leaves them all where there is
+ * none: memory decode, once on, is on for all of them. As pci_bar_find_place; *bar is the one that
+ * could not be placed. Decode is on afterwards if anything was placed.
+ */
+enum result pci_assign(struct pci_function *f, unsigned *bar);
+
 /* Puts the BAR there: memory decode off, both halves written, decode on. No CPU may be using it. */
 void pci_bar_place(struct pci_function *f, unsigned bar, hpa_t place);
 

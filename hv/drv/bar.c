@@ -60,16 +60,13 @@ enum result bar_bind(struct device_memory *m, struct pci_function *f, char *why,
 	m->bytes = b->bytes;
 	m->type = b->prefetch ? MEM_WRITE_COMBINING : MEM_UNCACHED;
 	m->ram = false;
-	if (b->base.v == 0) {
-		hpa_t place;
-		enum result r = pci_bar_find_place(f, m->bar, &place);
-		if (r != OK) {
-			snprintf(why, why_bytes,
-				 "/devices/%s: bar: there is no free address for %llu bytes",
-				 m->config->name, (unsigned long long)b->bytes);
-			return r;
-		}
-		pci_bar_place(f, m->bar, place);
+	unsigned bar;
+	enum result r = pci_assign(f, &bar);
+	if (r != OK) {
+		snprintf(why, why_bytes,
+			 "/devices/%s: bar: there is no free address for the %llu bytes of BAR %u",
+			 m->config->name, (unsigned long long)f->bars[bar].bytes, bar);
+		return r;
 	}
 	pci_decode(f, true);
 	m->place = b->base;

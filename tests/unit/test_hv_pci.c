@@ -153,6 +153,31 @@ static void a_full_window(void **state)
 	assert_int_equal(place.v, FAKE_DEVICE_BASE + 16 * MIB);
 }
 
+/* Where no firmware was, all BARs of a function get places before its decode goes on. */
+static void bars_without_a_place(void **state)
+{
+	struct fake_pci f = pci_device(9, 9, 0x040000), narrow = pci_device(8, 8, 0x040000);
+	unsigned bar = 9;
+
+	(void)state;
+	pci_wide_bar(&f, 0, 0, 16 * MIB);
+	pci_wide_bar(&f, 2, 0, MIB);
+	pci_wide_bar(&f, 4, FAKE_DEVICE_BASE, 4 * MIB);
+	f.word[1] = 0;
+	fake_pci_add(0x40, &f);
+	narrow.writable[4] = 0xfff00000; /* 32 bits, and the window lies above */
+	fake_pci_add(0x48, &narrow);
+	pci_scan();
+	assert_int_equal(pci_assign(pci_find(9, 9, 0), &bar), OK);
+	assert_int_equal(bar, 9);
+	assert_int_equal(pci_bar_at(0x40, 0), FAKE_DEVICE_BASE + 16 * MIB);
+	assert_int_equal(pci_bar_at(0x40, 2), FAKE_DEVICE_BASE + 4 * MIB);
+	assert_int_equal(pci_bar_at(0x40, 4), FAKE_DEVICE_BASE); /* it had one, and keeps it */
+	assert_true(pci_decodes(0x40));
+	assert_int_equal(pci_assign(pci_find(8, 8, 0), &bar), NOT_FOUND);
+	assert_int_equal(bar, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +186,7 @@ int main(void)
 		cmocka_unit_test_setup(functions_and_bridges, begin),
 		cmocka_unit_test_setup(bars_move, begin),
 		cmocka_unit_test_setup(a_full_window, begin),
+		cmocka_unit_test_setup(bars_without_a_place, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
