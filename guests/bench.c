@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What things cost, in executed instructions: under QEMU's -icount the time stamp counter counts
- * them. Each line is "bench: NAME VALUE", the mean from guest to guest, the loop around it
+ * What things cost, in executed instructions: under QEMU's -icount a counter of the processor
+ * counts them. Each line is "bench: NAME VALUE", the mean from guest to guest, the loop around it
  * subtracted. Its configuration is guests/bench.dts: 4 KiB leaves only, one vCPU, device memory
  * number 0 an ivshmem BAR.
  */
@@ -26,7 +26,7 @@ static void result(const char *name, uint64_t instructions, uint64_t of)
 
 static __attribute__((noinline)) uint64_t touch(uint64_t gpa, uint64_t bytes, bool write)
 {
-	uint64_t before = rdtsc();
+	uint64_t before = cycles();
 
 	for (uint64_t at = gpa; at < gpa + bytes; at += PAGE) {
 		if (write)
@@ -34,7 +34,7 @@ static __attribute__((noinline)) uint64_t touch(uint64_t gpa, uint64_t bytes, bo
 		else
 			sink = read64(at);
 	}
-	return rdtsc() - before;
+	return cycles() - before;
 }
 
 /* What the touches alone cost, with all leaves there. */
@@ -66,25 +66,25 @@ static void calls(void)
 {
 	uint64_t before, empty, cost;
 
-	before = rdtsc();
+	before = cycles();
 	for (uint64_t i = 0; i < CALLS; i++)
 		__asm__ volatile("" : : : "memory");
-	empty = rdtsc() - before;
-	before = rdtsc();
+	empty = cycles() - before;
+	before = cycles();
 	for (uint64_t i = 0; i < CALLS; i++)
 		(void)hc_nop();
-	cost = rdtsc() - before;
+	cost = cycles() - before;
 	result("hypercall", cost - empty, CALLS);
-	before = rdtsc();
+	before = cycles();
 	for (uint64_t i = 0; i < CALLS; i++)
-		out8(0x80, 0);
-	cost = rdtsc() - before;
-	result("port_write", cost - empty, CALLS);
-	before = rdtsc();
+		device_write();
+	cost = cycles() - before;
+	result(DEVICE_WRITE_NAME, cost - empty, CALLS);
+	before = cycles();
 	for (uint64_t i = 0; i < CALLS; i++)
-		(void)cpuid(0);
-	cost = rdtsc() - before;
-	result("cpuid", cost - empty, CALLS);
+		register_read();
+	cost = cycles() - before;
+	result(REGISTER_NAME, cost - empty, CALLS);
 }
 
 static void notices(void)
@@ -92,18 +92,18 @@ static void notices(void)
 	uint64_t before;
 
 	(void)touch(AREA, AREA_BYTES, true);
-	before = rdtsc();
+	before = cycles();
 	(void)hc_zap(AREA, AREA_BYTES);
-	result("notice_64m_per_page", rdtsc() - before, AREA_BYTES / PAGE);
+	result("notice_64m_per_page", cycles() - before, AREA_BYTES / PAGE);
 	(void)touch(AREA, AREA_BYTES, true);
-	before = rdtsc();
+	before = cycles();
 	for (uint64_t at = AREA; at < AREA + AREA_BYTES; at += PAGE)
 		(void)hc_zap(at, PAGE);
-	result("notice_page_by_page", rdtsc() - before, AREA_BYTES / PAGE);
+	result("notice_page_by_page", cycles() - before, AREA_BYTES / PAGE);
 	(void)touch(AREA, AREA_BYTES, true);
-	before = rdtsc();
+	before = cycles();
 	(void)hc_drop(AREA, AREA_BYTES);
-	result("drop_64m_per_page", rdtsc() - before, AREA_BYTES / PAGE);
+	result("drop_64m_per_page", cycles() - before, AREA_BYTES / PAGE);
 }
 
 void guest_main(const char *cmdline)
@@ -123,7 +123,7 @@ void guest_main(const char *cmdline)
 	report_equal(hc_query(BAR, TENURE_QUERY_LEAF), 1, "the BAR's leaves are of 4 KiB");
 	notices();
 	(void)touch(AREA, AREA_BYTES, true);
-	before = rdtsc();
+	before = cycles();
 	report_equal(hc_slot_delete((uint64_t)slot), 0, "the memslot is deleted");
-	result("slot_delete_per_page", rdtsc() - before, AREA_BYTES / PAGE);
+	result("slot_delete_per_page", cycles() - before, AREA_BYTES / PAGE);
 }

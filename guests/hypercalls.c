@@ -6,48 +6,11 @@
 #include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
 
-#define MSR_STAR 0xc0000081
-#define MSR_LSTAR 0xc0000082
-
 /* The page is dropped on the way: it holds nothing else. */
 static union {
 	struct tenure_stats stats;
 	uint8_t page[4096];
 } own __attribute__((aligned(4096)));
-
-static void wrmsr(uint32_t msr, uint64_t value)
-{
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
-/* vmmcall from ring 3, by sysret there and syscall back: neither needs a TSS. */
-static int64_t from_user_mode(uint64_t nr)
-{
-	static uint64_t stack;
-	int64_t answer;
-
-	wrmsr(MSR_STAR, (uint64_t)(8 | 3) << 48 | (uint64_t)8 << 32);
-	__asm__ volatile("leaq 2f(%%rip), %%rax\n\t"
-			 "movq %%rax, %%rdx\n\t"
-			 "shrq $32, %%rdx\n\t"
-			 "movl %[lstar], %%ecx\n\t"
-			 "wrmsr\n\t"
-			 "pushq %%rbp\n\t"
-			 "movq %%rsp, %[stack]\n\t"
-			 "leaq 1f(%%rip), %%rcx\n\t"
-			 "pushfq\n\t"
-			 "popq %%r11\n\t"
-			 "sysretq\n\t"
-			 "1: movq %%rdi, %%rax\n\t"
-			 "vmmcall\n\t"
-			 "syscall\n\t"
-			 "2: movq %[stack], %%rsp\n\t"
-			 "popq %%rbp\n\t"
-			 : "=&a"(answer), [stack] "+m"(stack)
-			 : "D"(nr), [lstar] "i"(MSR_LSTAR)
-			 : "rcx", "rdx", "r11", "cc", "memory");
-	return answer;
-}
 
 static void plain_calls(void)
 {
@@ -64,10 +27,10 @@ static void plain_calls(void)
 	report(hc_yield() >= 0, "yield");
 	after = hc_time();
 	report(before > 0 && after > before, "time goes on");
-	report(vmmcall(999, 0, 0, 0, 0) < 0, "an unknown number");
-	report(vmmcall(~0ull, ~0ull, ~0ull, ~0ull, ~0ull) < 0, "a wild number");
-	report_equal(from_user_mode(TENURE_nop), -TENURE_NO_PERMISSION, "from user mode");
-	report_equal(from_user_mode(TENURE_end), -TENURE_NO_PERMISSION, "an end from user mode");
+	report(hypercall(999, 0, 0, 0, 0) < 0, "an unknown number");
+	report(hypercall(~0ull, ~0ull, ~0ull, ~0ull, ~0ull) < 0, "a wild number");
+	report(refused_to_user(TENURE_nop), "from user mode");
+	report(refused_to_user(TENURE_end), "an end from user mode");
 }
 
 static void stats_page(bool control)
@@ -114,8 +77,8 @@ static void wild_arguments(void)
 	for (uint64_t nr = TENURE_drop; nr <= TENURE_zap; nr++)
 		for (unsigned i = 0; i < count; i++)
 			if (!would_hurt(nr, wild[i]))
-				(void)vmmcall(nr, wild[i], wild[(i + 3) % count],
-					      wild[(i + 5) % count], ~wild[i]);
+				(void)hypercall(nr, wild[i], wild[(i + 3) % count],
+						wild[(i + 5) % count], ~wild[i]);
 	for (unsigned i = 0; i < count; i++) {
 		report(hc_query(wild[i], 1000) < 0, "a query of nothing known");
 		report(hc_drop(wild[i], PAGE) < 0, "a drop of what is not there");
@@ -130,7 +93,7 @@ static void without_control(void)
 	uint64_t wrong = 0;
 
 	for (uint64_t nr = TENURE_drop; nr <= TENURE_zap; nr++)
-		wrong += vmmcall(nr, 0x200000, PAGE, 1, 0) != -TENURE_UNSUPPORTED;
+		wrong += hypercall(nr, RAM_BASE + HUGE, PAGE, 1, 0) != -TENURE_UNSUPPORTED;
 	report_equal(wrong, 0, "the calls marked T are refused without host-control");
 }
 

@@ -11,7 +11,7 @@ void guest_main(const char *cmdline)
 
 	for (uint64_t at = 4; at < mib; at++) {
 		for (uint64_t page = 0; page < MIB; page += PAGE)
-			write64(at * MIB + page, at);
+			write64(RAM_BASE + at * MIB + page, at);
 		if (at % 64 == 0)
 			print("oom: %lu MiB touched\n", (unsigned long)at);
 	}

@@ -8,7 +8,7 @@
 
 #define LEAF_4K 1
 #define LEAF_2M 2
-#define PLACE (32 * MIB)
+#define PLACE (RAM_BASE + 32 * MIB)
 
 static void is_huge(void)
 {

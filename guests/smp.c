@@ -46,6 +46,6 @@ void guest_main(const char *cmdline)
 	report_equal(wrong, 0, "each knows its number");
 	report_equal(atomic_sum, turns * vcpus, "atomic additions");
 	report_equal(locked_sum, turns * vcpus, "additions under a lock");
-	report(hc_vcpu_start(vcpus, 0x100000, 0) < 0, "a vCPU that the VM does not have");
-	report(vcpus < 2 || hc_vcpu_start(1, 0x100000, 0) < 0, "a vCPU that runs already");
+	report(hc_vcpu_start(vcpus, RAM_BASE + MIB, 0) < 0, "a vCPU that the VM does not have");
+	report(vcpus < 2 || hc_vcpu_start(1, RAM_BASE + MIB, 0) < 0, "a vCPU that runs already");
 }

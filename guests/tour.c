@@ -13,8 +13,8 @@
 #define POOL_BLOCK 0x120000000ull
 #define SMALL_SLOT 0x180000000ull /* made by step 1: 16 pages of ordinary memory */
 #define SMALL_BYTES (16 * PAGE)
-#define UNTOUCHED (96 * MIB)
-#define CANVAS (128 * MIB) /* where the picture is composed */
+#define UNTOUCHED (RAM_BASE + 96 * MIB)
+#define CANVAS (RAM_BASE + 128 * MIB) /* where the picture is composed */
 enum device { DEVICE_FRAMEBUFFER, DEVICE_SHARED, DEVICE_POOL };
 
 #define LEAF_NONE 0

@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The 64-bit guests' run-time: start, checks, exceptions, other vCPUs, the end. */
+/*
+ * The 64-bit guests' run-time: checks, memory, other vCPUs, the end; guest_ARCH.c has what is the
+ * processor's.
+ */
 #include "guests/lib/guest.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
 
 #include "guests/lib/hypercall.h"
+#include "guests/lib/run.h"
 #include "guests/lib/text.h"
-
-#define DEBUG_EXIT_PORT 0xf4
-
-/* PVH's hvm_start_info, as far as it is used. */
-struct start_info {
-	uint32_t magic, version, flags, module_count;
-	uint64_t modules, cmdline, rsdp;
-};
-
-struct trap_frame {
-	uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
-	uint64_t vector, error;
-	uint64_t rip, cs, rflags, rsp, ss;
-};
 
 struct cpu {
 	void (*work)(uint64_t);
 	uint64_t argument;
-	uint64_t rax, rdi;
+	uint64_t first, second;
 	_Atomic bool busy;
 	bool started;
 };
@@ -35,24 +25,12 @@ static _Atomic unsigned passed, failed;
 static atomic_flag text_lock = ATOMIC_FLAG_INIT;
 static bool below_tenure;
 
-/* Where catch_trap goes on. One vCPU uses it at a time. */
-static struct {
-	uint64_t rip, rsp, rbp, rbx;
-	int vector;
-	bool armed;
-} resume;
-
-_Noreturn void guest_start(const struct start_info *info);
-_Noreturn void secondary_start(uint64_t rdi, uint64_t rax);
-void trap(struct trap_frame *frame);
-extern char secondary_entry[], trap_entries[];
-
 /* ---- Text and checks --------------------------------------------------------------------------
  */
 
 /*
  * By hypercall where there is a hypervisor, a whole piece of text at once: so no other line comes
- * between. By COM1 without one, or if it refuses.
+ * between. By the serial port without one, or if it refuses.
  */
 static void say(const char *text, size_t bytes)
 {
@@ -98,84 +76,12 @@ unsigned checks_failed(void)
 /* ---- The end -----------------------------------------------------------------------------------
  */
 
-_Noreturn void debug_exit(uint8_t value)
-{
-	out8(DEBUG_EXIT_PORT, value);
-	for (;;)
-		__asm__ volatile("cli; hlt");
-}
-
 _Noreturn void finish(void)
 {
 	print("report: %u passed, %u failed\n", passed, failed);
 	if (below_tenure && !failed && passed)
 		(void)hc_end(0);
 	debug_exit(passed && !failed ? 0 : 1);
-}
-
-/* ---- Exceptions ---------------------------------------------------------------------------------
- */
-
-static void load_idt(void)
-{
-	static struct {
-		uint16_t low, selector, type, middle;
-		uint32_t high, zero;
-	} idt[32];
-	struct __attribute__((packed)) {
-		uint16_t limit;
-		uint64_t base;
-	} pointer = { sizeof idt - 1, (uintptr_t)idt };
-
-	for (unsigned vector = 0; vector < 32; vector++) {
-		uint64_t entry = (uintptr_t)trap_entries + 16 * vector;
-
-		idt[vector].low = (uint16_t)entry;
-		idt[vector].selector = 8;
-		idt[vector].type = 0x8e00; /* present, interrupt gate */
-		idt[vector].middle = (uint16_t)(entry >> 16);
-		idt[vector].high = (uint32_t)(entry >> 32);
-	}
-	__asm__ volatile("lidt %0" : : "m"(pointer));
-}
-
-void trap(struct trap_frame *frame)
-{
-	uint64_t cr2;
-
-	if (resume.armed) {
-		resume.armed = false;
-		resume.vector = (int)frame->vector;
-		frame->rip = resume.rip;
-		frame->rsp = resume.rsp;
-		return;
-	}
-	__asm__ volatile("movq %%cr2, %0" : "=r"(cr2));
-	print("guest: exception %lu error 0x%lx at 0x%lx, cr2 0x%lx\n",
-	      (unsigned long)frame->vector, (unsigned long)frame->error, (unsigned long)frame->rip,
-	      (unsigned long)cr2);
-	debug_exit(2);
-}
-
-/* The callee-saved registers are given up as clobbered, so the way back needs rip and rsp only. */
-__attribute__((noinline)) int catch_trap(void (*attempt)(void))
-{
-	resume.vector = -1;
-	__asm__ volatile(
-		"pushq %%rbp\n\t"
-		"leaq 1f(%%rip), %%rcx\n\t"
-		"movq %%rcx, %[rip]\n\t"
-		"movq %%rsp, %[rsp]\n\t"
-		"movb $1, %[armed]\n\t"
-		"call *%%rax\n\t"
-		"1: popq %%rbp\n\t"
-		: [rip] "=m"(resume.rip), [rsp] "=m"(resume.rsp), [armed] "=m"(resume.armed),
-		  "+a"(attempt)
-		:
-		: "rbx", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-		  "r15", "cc", "memory");
-	resume.armed = false;
-	return resume.vector;
 }
 
 /* ---- Memory -------------------------------------------------------------------------------------
@@ -282,19 +188,19 @@ void cpu_wait(unsigned id)
 		pause();
 }
 
-void cpu_registers(unsigned id, uint64_t *rax, uint64_t *rdi)
+void cpu_registers(unsigned id, uint64_t *first, uint64_t *second)
 {
-	*rax = cpus[id].rax;
-	*rdi = cpus[id].rdi;
+	*first = cpus[id].first;
+	*second = cpus[id].second;
 }
 
-_Noreturn void secondary_start(uint64_t rdi, uint64_t rax)
+_Noreturn void secondary_start(uint64_t first, uint64_t second)
 {
 	struct cpu *cpu = &cpus[(uint64_t)hc_vcpu_id() % MAX_CPUS];
 
-	load_idt();
-	cpu->rdi = rdi;
-	cpu->rax = rax;
+	traps_init();
+	cpu->first = first;
+	cpu->second = second;
 	for (;;) {
 		while (!atomic_load_explicit(&cpu->busy, memory_order_acquire))
 			pause();
@@ -303,18 +209,10 @@ _Noreturn void secondary_start(uint64_t rdi, uint64_t rax)
 	}
 }
 
-/* Guests also start on QEMU without a hypervisor, where there is nobody to call. */
-static bool is_below_tenure(void)
+_Noreturn void guest_begin(const char *cmdline, bool hypervisor)
 {
-	struct cpuid leaf = cpuid(0x40000000);
-
-	return leaf.ebx != 0x54474354; /* "TCGT" */
-}
-
-_Noreturn void guest_start(const struct start_info *info)
-{
-	load_idt();
-	below_tenure = is_below_tenure();
-	guest_main(info->cmdline ? (const char *)(uintptr_t)info->cmdline : "");
+	traps_init();
+	below_tenure = hypervisor;
+	guest_main(cmdline);
 	finish();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What every small guest has: text on COM1, checks that are reported one line each, memory by its
- * address, other vCPUs, and an end whose status tells whether all checks held.
+ * What every small guest has: text on the serial port, checks that are reported one line each,
+ * memory by its address, other vCPUs, and an end whose status tells whether all checks held.
  */
 #ifndef GUESTS_LIB_GUEST_H
 #define GUESTS_LIB_GUEST_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "guests/abi.h"
-#include "guests/lib/x86.h"
+#include "guests/lib/arch.h"
 
 #define PAGE 4096ull
 #define MIB (1ull << 20)
@@ -40,7 +40,10 @@ unsigned checks_failed(void);
 /* The sums of all checks, then the end of the VM: status 0 if none failed, else (1 << 1) | 1. */
 _Noreturn void finish(void);
 
-/* out 0xf4, value: the runner's status becomes (value << 1) | 1. */
+/*
+ * x86: out 0xf4, value: the runner's status becomes (value << 1) | 1. arm64: by hypercall, where
+ * 0 is the status 0.
+ */
 _Noreturn void debug_exit(uint8_t value);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -85,16 +88,26 @@ bool same(const char *a, const char *b);
 int64_t cpu_run(unsigned id, void (*work)(uint64_t), uint64_t argument);
 /* Waits until its work has returned. */
 void cpu_wait(unsigned id);
-/* What the vCPU found in rax and rdi when it was started. */
-void cpu_registers(unsigned id, uint64_t *rax, uint64_t *rdi);
+/*
+ * What the vCPU found when it was started in the two registers in which its argument may be. x86:
+ * rdi and rax, arm64: x0 and 0.
+ */
+void cpu_registers(unsigned id, uint64_t *first, uint64_t *second);
 
 /* ---- Exceptions --------------------------------------------------------------------------------
  */
 
 /*
- * Runs `attempt`; if it raises an exception, gives it up there and returns the vector, else -1.
+ * Runs `attempt`; if it raises an exception, gives it up there and returns the vector (arm64:
+ * ESR_EL1's class), else -1.
  * This vCPU only, not nested.
  */
 int catch_trap(void (*attempt)(void));
+
+/*
+ * Makes a hypercall from user mode. x86: is the answer NO_PERMISSION? arm64: is HVC undefined
+ * there?
+ */
+bool refused_to_user(uint64_t nr);
 
 #endif

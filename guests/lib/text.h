@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Text on COM1, polled. Knows no locks: callers that run on several vCPUs bring one. */
+/* Text on the serial port, polled. Knows no locks: callers that run on several vCPUs bring one. */
 #ifndef GUESTS_LIB_TEXT_H
 #define GUESTS_LIB_TEXT_H
 

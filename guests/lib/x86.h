@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The processor's instructions that guests use by name. */
+/* x86: the processor's instructions that guests use by name, and where the board has its RAM. */
 #ifndef GUESTS_LIB_X86_H
 #define GUESTS_LIB_X86_H
 
@@ -51,6 +51,30 @@ static inline struct cpuid cpuid(uint32_t leaf)
 
 	__asm__ volatile("cpuid" : "+a"(r.eax), "=b"(r.ebx), "+c"(r.ecx), "=d"(r.edx));
 	return r;
+}
+
+/* ---- What every architecture has under one name ------------------------------------------------
+ */
+
+#define RAM_BASE 0ull
+
+/* Executed instructions, where QEMU counts them. */
+static inline uint64_t cycles(void)
+{
+	return rdtsc();
+}
+
+/* A write to a device that no one answers, and a register that the hypervisor supplies. */
+#define DEVICE_WRITE_NAME "port_write"
+#define REGISTER_NAME "cpuid"
+static inline void device_write(void)
+{
+	out8(0x80, 0);
+}
+
+static inline void register_read(void)
+{
+	(void)cpuid(0);
 }
 
 #endif

@@ -146,7 +146,9 @@ def find_modules(blob, directories, given):
             continue
         places = [given[module]] if module in given else [
             os.path.join(directory, module) for directory in directories]
-        path = next((place for place in places if os.path.isfile(place)), None)
+        # A board without ELF files: a guest's image is made of one, and lies beside it.
+        images = [place[:-4] + ".img" for place in places if place.endswith(".elf") and module not in given]
+        path = next((place for place in images + places if os.path.isfile(place)), None)
         if path:
             modules[module] = path
         else:

@@ -16,8 +16,16 @@ import time
 from . import TOP, Refused
 from .picture import png, read_ppm
 
-OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
-OVMF_VARS = "/usr/share/OVMF/OVMF_VARS.fd"
+BOARDS = {
+    "x86": {"program": "qemu-system-x86_64", "cpu": "EPYC", "direct": "pvh", "loader": "BOOTX64.EFI",
+            "words": ["-machine", "q35", "-device", "isa-debug-exit,iobase=0xf4,iosize=4"],
+            "code": "/usr/share/OVMF/OVMF_CODE.fd", "vars": "/usr/share/OVMF/OVMF_VARS.fd"},
+    "arm64": {"program": "qemu-system-aarch64", "cpu": "max,pauth-impdef=on", "direct": "direct",
+              "loader": "BOOTAA64.EFI",
+              "words": ["-machine", "virt,virtualization=on,gic-version=3", "-semihosting"],
+              "code": "/usr/share/AAVMF/AAVMF_CODE.fd", "vars": "/usr/share/AAVMF/AAVMF_VARS.fd"},
+}
+ARCHIVE = 0x41000000  # where arm64's direct entry looks for its archive
 SHARED_BYTES = 16 << 20  # the ivshmem device's memory
 GRACE = 5                # seconds between asking QEMU to end and killing it
 COUNTED = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm"]
@@ -30,25 +38,28 @@ class CannotStart(Exception):
 
 def image(options, directory, dtb, modules):
     """Puts the boot image together; returns QEMU's words for it."""
+    board = BOARDS[options.arch]
     out = os.path.join(TOP, "build", options.arch, options.build)
     elf = options.elf or os.path.join(out, "tenure.elf")
-    efi = options.efi or os.path.join(out, "BOOTX64.EFI")
+    efi = options.efi or os.path.join(out, board["loader"])
     for needed in [elf] + ([efi] if options.firmware == "uefi" else []):
         if not os.path.isfile(needed):
-            raise CannotStart(f"{needed} is not there: `make all BUILD={options.build}` makes it")
+            raise CannotStart(f"{needed} is not there: `make all ARCH={options.arch} BUILD={options.build}` makes it")
     words = [os.path.join(TOP, "tools/mkimage"), "--dtb", dtb]
-    if options.firmware == "pvh":
+    if options.firmware != "uefi":
         archive = os.path.join(directory, "image.cpio")
         words += ["--cpio", archive]
-        result = ["-kernel", elf, "-initrd", archive]
+        result = ["-kernel", elf] + (
+            ["-initrd", archive] if options.arch == "x86"
+            else ["-device", f"loader,file={archive},addr={ARCHIVE:#x},force-raw=on"])
     else:
         esp = os.path.join(directory, "esp")
         words += ["--elf", elf, "--efi", efi, "--esp", esp]
         variables = os.path.join(directory, "vars.fd")
-        if not os.path.isfile(OVMF_CODE):
-            raise CannotStart(f"{OVMF_CODE} is not there: `tools/setup` installs it")
-        shutil.copyfile(OVMF_VARS, variables)
-        result = ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF_CODE}",
+        if not os.path.isfile(board["code"]):
+            raise CannotStart(f"{board['code']} is not there: `tools/setup {options.arch}` installs it")
+        shutil.copyfile(board["vars"], variables)
+        result = ["-drive", f"if=pflash,format=raw,readonly=on,file={board['code']}",
                   "-drive", f"if=pflash,format=raw,file={variables}",
                   "-drive", f"file=fat:rw:{esp},format=raw,if=none,id=esp",
                   "-device", "virtio-blk-pci,drive=esp,bootindex=0"]
@@ -70,14 +81,13 @@ def devices(directory):
 
 
 def command(options, directory, boot, host_memory):
-    program = {"x86": "qemu-system-x86_64"}[options.arch]
-    # The first of several processors is left alone under TCG: arch/x86/smp.c says why.
-    processors = options.cpus + (options.cpus > 1)
-    words = [program, "-machine", "q35", "-cpu", options.cpu, "-smp", str(processors),
+    board = BOARDS[options.arch]
+    # x86: the first of several processors is left alone under TCG: arch/x86/smp.c says why.
+    processors = options.cpus + (options.arch == "x86" and options.cpus > 1)
+    words = [board["program"], "-cpu", options.cpu, "-smp", str(processors),
              "-m", f"{host_memory >> 20}M", "-nodefaults", "-display", "none", "-no-reboot",
              "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-             "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
-             "-qmp", f"unix:{os.path.join(directory, 'qmp')},server=on,wait=off"]
+             "-qmp", f"unix:{os.path.join(directory, 'qmp')},server=on,wait=off"] + board["words"]
     if options.devices:
         words += devices(directory)
     if options.count:

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every way an arm64 VM can end, chosen by the command line's first word; "end=V" takes a value.
+ */
+#include "guests/lib/guest.h"
+#include "guests/lib/hypercall.h"
+
+#define NOTHING 0x1c0000000ull /* 7 GiB: mapped by the guest, no memslot of the host */
+
+static void off(void)
+{
+	(void)firmware(PSCI_SYSTEM_OFF, 0, 0, 0);
+}
+
+static void reset(void)
+{
+	(void)firmware(PSCI_SYSTEM_RESET, 0, 0, 0);
+}
+
+/* All interrupts are masked, and no timer is on. */
+static void halt_for_ever(void)
+{
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+static void read_nothing(void)
+{
+	(void)read64(NOTHING);
+}
+
+static void run_nothing(void)
+{
+	((void (*)(void))(uintptr_t)NOTHING)();
+}
+
+/* Not an end: the guest gets external aborts, and goes on. */
+static void aborts(void)
+{
+	report_equal(catch_trap(read_nothing), 0x25, "a read of nothing is a data abort");
+	report_equal(catch_trap(run_nothing), 0x21, "a jump to nothing an instruction abort");
+	finish();
+}
+
+static const struct {
+	const char *word;
+	void (*run)(void);
+} ways[] = {
+	{ "off", off },
+	{ "reset", reset },
+	{ "halt", halt_for_ever },
+	{ "aborts", aborts },
+};
+
+void guest_main(const char *cmdline)
+{
+	uint64_t value = argument(cmdline, "end", ~0ull);
+
+	print("ends: %s\n", cmdline);
+	if (value != ~0ull)
+		(void)hc_end(value);
+	for (unsigned i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		if (has_word(cmdline, ways[i].word))
+			ways[i].run();
+	report(false, "the VM has ended");
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The instruction behind every hypercall, in the registers that guests/abi.h names. */
+#ifndef GUESTS_LIB_CALL_H
+#define GUESTS_LIB_CALL_H
+
+#include <stdint.h>
+
+#ifdef __x86_64__
+static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	register uint64_t fourth __asm__("r8") = d;
+	int64_t answer;
+
+	__asm__ volatile("vmmcall"
+			 : "=a"(answer)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(fourth)
+			 : "memory");
+	return answer;
+}
+#elif defined(__aarch64__)
+static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	register uint64_t x0 __asm__("x0") = nr;
+	register uint64_t x1 __asm__("x1") = a;
+	register uint64_t x2 __asm__("x2") = b;
+	register uint64_t x3 __asm__("x3") = c;
+	register uint64_t x4 __asm__("x4") = d;
+
+	__asm__ volatile("hvc #1" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+	return (int64_t)x0;
+}
+#else
+static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	int32_t answer;
+
+	__asm__ volatile("vmmcall"
+			 : "=a"(answer)
+			 : "0"((uint32_t)nr), "b"((uint32_t)a), "c"((uint32_t)b), "d"((uint32_t)c),
+			   "S"((uint32_t)d)
+			 : "memory");
+	return answer;
+}
+#endif
+
+#endif
