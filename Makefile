@@ -41,6 +41,7 @@ MAKEFLAGS += --no-builtin-rules
 
 MACHINE_x86 := pc
 MACHINE_arm64 := virt
+MACHINE_ppc64 := pseries
 MACHINE     := $(MACHINE_$(ARCH))
 # boot/NAME.c belongs to every loader, boot/NAME_ARCH.c to those of one architecture.
 ARCHES      := x86 arm64 ppc64
@@ -50,6 +51,8 @@ BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
 LOADER_x86  := BOOTX64.EFI
 BOOT_arm64  := $(BOOT_COMMON) $(wildcard boot/direct_arm64.c boot/direct_arm64.S)
 LOADER_arm64 := BOOTAA64.EFI
+# skiboot enters the ELF file itself.
+BOOT_ppc64  := $(BOOT_COMMON) $(wildcard boot/opal*.c)
 
 SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c \
 	hv/machine/elf_image.c) \
@@ -64,6 +67,9 @@ LOADER  := $(addprefix $(OUT)/,$(LOADER_$(ARCH)))
 ARCH_CFLAGS_x86 := -target x86_64-unknown-none-elf -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-pic
 ARCH_CFLAGS_arm64 := -target aarch64-unknown-none-elf -mgeneral-regs-only -mstrict-align -fno-pic
+# Vectors are written at address 0, so it may not be taken for an error.
+ARCH_CFLAGS_ppc64 := -target powerpc64le-unknown-none-elf -mcpu=pwr9 -mabi=elfv2 -msoft-float -mno-altivec \
+	-mno-vsx -mlong-double-64 -D_LDBL_EQ_DBL -fno-pic -fno-delete-null-pointer-checks
 ARCH_CFLAGS := $(ARCH_CFLAGS_$(ARCH))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes \

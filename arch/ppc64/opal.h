@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The firmware's calls (skiboot, doc/opal-api). Memory arguments are big-endian. A call may be made
+ * on any CPU, in real mode; it keeps SRR0 and SRR1, which may be a guest's.
+ */
+#ifndef ARCH_PPC64_OPAL_H
+#define ARCH_PPC64_OPAL_H
+
+#include <stdint.h>
+
+#define OPAL_SUCCESS 0
+#define OPAL_BUSY (-2)
+#define OPAL_BUSY_EVENT (-12)
+
+#define OPAL_CONSOLE_WRITE 1
+#define OPAL_CONSOLE_READ 2
+#define OPAL_RTC_READ 3
+#define OPAL_CEC_POWER_DOWN 5
+#define OPAL_POLL_EVENTS 10
+#define OPAL_START_CPU 41
+#define OPAL_CONSOLE_FLUSH 117
+
+/* opal.S */
+int64_t opal_call(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What each CPU has of its own. HSPRG0 points to it. */
+#ifndef ARCH_PPC64_PERCPU_H
+#define ARCH_PPC64_PERCPU_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arch/arch.h"
+#include "arch/ppc64/cpu.h"
+#include "arch/ppc64/offsets.h"
+
+struct cpu {
+	_Alignas(64) uint64_t r11; /* at an interrupt */
+	uint64_t r12, ctr;
+	uint64_t handler;	/* where the vectors go on */
+	uint64_t sp;		/* the hypervisor's, while a guest runs */
+	struct arch_vcpu *vcpu; /* the one that runs */
+	unsigned id;
+	uint32_t pir;
+	unsigned char *stack; /* its lowest byte */
+	uint64_t deadline;    /* of arch_timer_set, in ticks of the timebase; UINT64_MAX: none */
+	uint64_t lpid;	      /* in LPIDR */
+	struct arch_vcpu *loaded;
+	_Atomic bool up, kicked;
+};
+
+extern struct cpu cpus[ARCH_MAX_CPUS];
+
+static inline struct cpu *this_cpu(void)
+{
+	struct cpu *c;
+
+	/* Not volatile: code stays on its CPU, so two readings may be made one. */
+	__asm__("mfspr %0, %1" : "=r"(c) : "i"(SPR_HSPRG0));
+	return c;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order in which the port sets itself up, and how it ends the machine. The hypervisor runs in
+ * real mode throughout: an effective address is a host physical one, and the linear map the
+ * identity.
+ */
+#include "arch/ppc64/start.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "arch/ppc64/clock.h"
+#include "arch/ppc64/opal.h"
+#include "arch/ppc64/percpu.h"
+#include "arch/ppc64/stage2.h"
+#include "boot/bootinfo.h"
+
+const char arch_name[] = "ppc64";
+
+extern unsigned char boot_stack[];
+extern const unsigned char host_trap[];
+
+_Static_assert(offsetof(struct cpu, r11) == CPU_R11, "traps.S uses it");
+_Static_assert(offsetof(struct cpu, r12) == CPU_R12, "traps.S uses it");
+_Static_assert(offsetof(struct cpu, ctr) == CPU_CTR, "traps.S uses it");
+_Static_assert(offsetof(struct cpu, handler) == CPU_HANDLER, "traps.S uses it");
+_Static_assert(offsetof(struct cpu, sp) == CPU_SP, "traps.S uses it");
+_Static_assert(offsetof(struct cpu, vcpu) == CPU_VCPU, "traps.S uses it");
+_Static_assert(offsetof(struct trap_frame, vector) == TRAP_VECTOR, "traps.S uses it");
+_Static_assert(offsetof(struct trap_frame, lr) == TRAP_LR, "traps.S uses it");
+_Static_assert(offsetof(struct trap_frame, ctr) == TRAP_CTR, "traps.S uses it");
+_Static_assert(sizeof(struct trap_frame) <= TRAP_BYTES, "traps.S uses it");
+
+/* Interrupts little-endian, and where they find struct cpu. */
+static void cpu_early(struct cpu *c)
+{
+	c->handler = (uint64_t)(uintptr_t)host_trap;
+	mtspr(SPR_HSPRG0, (uint64_t)(uintptr_t)c);
+	mtspr(SPR_HID0, mfspr(SPR_HID0) | HID0_HILE);
+	isync();
+}
+
+void start_early(void)
+{
+	cpus[0].stack = boot_stack;
+	cpus[0].pir = (uint32_t)mfspr(SPR_PIR);
+	traps_install();
+	cpu_early(&cpus[0]);
+}
+
+void cpu_enable(void)
+{
+	clock_enable();
+	stage2_enable();
+	mtspr(SPR_PSSCR, 0);
+}
+
+static uint64_t msr(void)
+{
+	uint64_t value;
+
+	__asm__ volatile("mfmsr %0" : "=r"(value));
+	return value;
+}
+
+const char *arch_init(struct bootinfo *boot)
+{
+	static struct platform platform;
+	const char *why;
+
+	if (boot->magic != BOOTINFO_MAGIC || boot->version != BOOTINFO_VERSION ||
+	    boot->range_count > BOOT_MAX_RANGES || boot->fdt == 0)
+		return "the loader's hand-over is not of this version";
+	if ((msr() & MSR_HV) == 0)
+		return "the hypervisor is not in hypervisor mode (under QEMU: -M powernv9)";
+	if ((why = platform_read(arch_linear(hpa(boot->fdt)), &platform)) != NULL)
+		return why;
+	if (!platform.radix)
+		return "this processor has no radix translation (POWER9 or later is needed)";
+	if ((why = clock_init(platform.timebase_hz)) != NULL || (why = stage2_init()) != NULL)
+		return why;
+	if (platform.cpus_left_off != 0)
+		hv_log("ppc64: %u processors beyond %u are left off\n", platform.cpus_left_off,
+		       ARCH_MAX_CPUS);
+	smp_init(&platform);
+	cpu_enable();
+	cpus[0].up = true;
+	return NULL;
+}
+
+unsigned start_other(struct cpu *c)
+{
+	cpu_early(c);
+	cpu_enable();
+	c->up = true;
+	return c->id;
+}
+
+unsigned arch_cpu_id(void)
+{
+	return this_cpu()->id;
+}
+
+/* ---- Memory: real mode ---------------------------------------------------------------------- */
+
+void *arch_linear(hpa_t address)
+{
+	return (void *)(uintptr_t)address.v;
+}
+
+/* Loads and stores of real mode are cacheable, so a device cannot be reached by them. */
+void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type)
+{
+	(void)base, (void)bytes, (void)type;
+	return NULL;
+}
+
+void arch_page_clear(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
+}
+
+/* ---- Waiting and ending --------------------------------------------------------------------- */
+
+void arch_cpu_relax(void)
+{
+	__asm__ volatile("or 27, 27, 27" : : : "memory");
+}
+
+/*
+ * `stop` with PSSCR = 0 ends at any interrupt that is pending, without taking it: also at those
+ * that are nobody's here, so it is repeated. A decrementer without its vCPU is put off.
+ */
+void arch_cpu_idle(void)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->loaded == NULL)
+		mtspr(SPR_DEC, DEC_MAX);
+	while (!atomic_load(&c->kicked) && mfspr(SPR_TB) < c->deadline) {
+		clock_arm(UINT64_MAX);
+		ptesync();
+		__asm__ volatile(".long 0x4c0002e4 # stop" : : : "memory");
+	}
+	atomic_store(&c->kicked, false);
+	/* The doorbell has been heard (msgclr, of the server's kind). */
+	register uint64_t kind __asm__("r5") = UINT64_C(5) << 27;
+	__asm__ volatile(".long 0x7c0001dc | 5 << 11" : : "r"(kind) : "memory");
+	clock_due();
+	clock_arm(UINT64_MAX);
+	smp_stop_point();
+}
+
+_Noreturn void arch_machine_end(enum arch_end how, unsigned status)
+{
+	(void)status; /* the firmware has no way to hand it on: the last line says it */
+	if (how == ARCH_END_POWEROFF) {
+		smp_stop_others();
+		(void)opal_call(OPAL_CONSOLE_FLUSH, 0, 0, 0, 0);
+		while (opal_call(OPAL_CEC_POWER_DOWN, 0, 0, 0, 0) == OPAL_BUSY_EVENT)
+			(void)opal_call(OPAL_POLL_EVENTS, 0, 0, 0, 0);
+	}
+	/* The firmware ends the machine in this call. */
+	for (;;)
+		(void)opal_call(OPAL_POLL_EVENTS, 0, 0, 0, 0);
+}

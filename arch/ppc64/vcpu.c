@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU's life: made, started in the state a loader or RTAS asks for, brought onto a CPU, entered.
+ */
+#include "arch/ppc64/vcpu.h"
+
+#include <string.h>
+
+#include "arch/ppc64/assert.h"
+#include "arch/ppc64/clock.h"
+#include "arch/ppc64/percpu.h"
+#include "arch/ppc64/stage2.h"
+
+/*
+ * How long an entry lasts at most. An emulator may hold the hypervisor's doorbell back while the
+ * guest has interrupts off, so a kick is looked for at each; and with a window wanted, whether the
+ * guest has them on.
+ */
+#define LOOK_NS UINT64_C(5000000)
+#define WINDOW_NS UINT64_C(50000)
+
+const unsigned arch_vcpu_order = 0;
+
+_Static_assert(offsetof(struct arch_vcpu, pc) == VCPU_PC, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, msr) == VCPU_MSR, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, lr) == VCPU_LR, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, ctr) == VCPU_CTR, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, cr) == VCPU_CR, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, xer) == VCPU_XER, "traps.S uses it");
+_Static_assert(offsetof(struct fp_state, fpscr) == FP_FPSCR, "fp.S uses it");
+_Static_assert(offsetof(struct fp_state, vscr) == FP_VSCR, "fp.S uses it");
+_Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
+
+void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2)
+{
+	memset(v, 0, sizeof *v);
+	v->owner = owner;
+	v->index = index;
+	v->s2 = s2;
+}
+
+/* Also a vCPU that was off, and is switched on again. It is not loaded. */
+void arch_vcpu_start(struct arch_vcpu *v, const struct vcpu_start *start)
+{
+	arch_vcpu_init(v, v->owner, v->index, v->s2);
+	v->pc = start->entry.v;
+	v->msr = MSR_SF | MSR_ME | MSR_RI | MSR_LE;
+	for (unsigned i = 0; i < 4; i++)
+		v->r[i + 3] = start->arg[i];
+	v->r[1] = start->stack;
+	v->decrementer = UINT64_MAX;
+}
+
+/* The decrementer has gone on meanwhile. */
+static void decrementer_load(const struct arch_vcpu *v)
+{
+	uint64_t now = mfspr(SPR_TB);
+	uint64_t left = v->decrementer - now;
+
+	if (v->decrementer <= now)
+		mtspr(SPR_DEC, UINT64_MAX);
+	else
+		mtspr(SPR_DEC, left > DEC_MAX ? DEC_MAX : left);
+}
+
+void arch_vcpu_load(struct arch_vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	c->loaded = v;
+	v->loaded = true;
+	fp_load(&v->fp);
+#define X(name) mtspr(SPR_##name, v->supervisor.name);
+	SUPERVISOR_REGISTERS(X)
+#undef X
+	decrementer_load(v);
+	/* A write of LPIDR throws away more than is needed: only when it changes. */
+	if (c->lpid != v->s2->tag) {
+		mtspr(SPR_LPIDR, v->s2->tag);
+		c->lpid = v->s2->tag;
+		isync();
+	}
+	/* What a vCPU invalidates for itself only (tlbiel), it did where it ran then. */
+	if (v->last_cpu != c->id + 1)
+		stage2_flush_lpid(v->s2->tag);
+	v->last_cpu = c->id + 1;
+}
+
+void arch_vcpu_unload(struct arch_vcpu *v)
+{
+	struct cpu *c = this_cpu();
+
+	v->decrementer = mfspr(SPR_TB) + (uint64_t)(int64_t)(int32_t)mfspr(SPR_DEC);
+#define X(name) v->supervisor.name = mfspr(SPR_##name);
+	SUPERVISOR_REGISTERS(X)
+#undef X
+	fp_save(&v->fp);
+	v->loaded = false;
+	c->loaded = NULL;
+}
+
+void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
+{
+	struct cpu *c = this_cpu();
+
+	PPC64_ASSERT(v->loaded && c->loaded == v,
+		     "a vCPU is entered on a CPU that it was not loaded on");
+	do {
+		if (atomic_load_explicit(&c->kicked, memory_order_relaxed)) {
+			atomic_store_explicit(&c->kicked, false, memory_order_relaxed);
+			out->kind = EXIT_HOST;
+			return;
+		}
+		clock_arm(clock_ticks(v->window ? WINDOW_NS : LOOK_NS));
+	} while (!exit_decode(v, guest_enter(v), out));
+}
+
+void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)
+{
+	v->r[3] = value;
+}
+
+void arch_vcpu_firmware_return(struct arch_vcpu *v, const uint64_t *values, unsigned count)
+{
+	for (unsigned i = 0; i < count && i < 4; i++)
+		v->r[i + 3] = values[i];
+}
+
+/* The board has no device that is reached by address: PAPR's calls serve them. */
+enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *fault,
+				struct io_access *out)
+{
+	(void)v, (void)fault, (void)out;
+	return UNSUPPORTED;
+}
+
+enum result arch_vcpu_io_done(struct arch_vcpu *v, const struct io_access *io)
+{
+	(void)v, (void)io;
+	return UNSUPPORTED;
+}
+
+uint64_t arch_vcpu_pc(const struct arch_vcpu *v)
+{
+	return v->pc;
+}
+
+/* There is no paravirtual clock: the guest reads the timebase itself. */
+size_t arch_clock_fill(struct arch_vcpu *v, bool wall, uint64_t wall_seconds, void *out,
+		       size_t room)
+{
+	(void)v, (void)wall, (void)wall_seconds, (void)out, (void)room;
+	return 0;
+}

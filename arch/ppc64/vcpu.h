@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A vCPU as this port sees it. Its general registers move at each entry and exit; what else of the
+ * supervisor's state there is stays in the processor from arch_vcpu_load to arch_vcpu_unload.
+ */
+#ifndef ARCH_PPC64_VCPU_H
+#define ARCH_PPC64_VCPU_H
+
+#include <stdalign.h>
+
+#include "arch/arch.h"
+#include "arch/ppc64/cpu.h"
+#include "arch/ppc64/offsets.h"
+
+/* Moved by load and unload as they are; the decrementer, which runs on, is not among them. */
+#define SUPERVISOR_REGISTERS(X) \
+	X(DSCR)                 \
+	X(DSISR)                \
+	X(DAR)                  \
+	X(SRR0)                 \
+	X(SRR1)                 \
+	X(AMR)                  \
+	X(PIDR)                 \
+	X(IAMR)                 \
+	X(FSCR)                 \
+	X(UAMOR)                \
+	X(PSPB)                 \
+	X(VRSAVE)               \
+	X(SPRG0)                \
+	X(SPRG1)                \
+	X(SPRG2)                \
+	X(SPRG3)                \
+	X(BESCR)                \
+	X(EBBHR)                \
+	X(EBBRR)                \
+	X(TAR)
+
+struct supervisor_state {
+#define X(name) uint64_t name;
+	SUPERVISOR_REGISTERS(X)
+#undef X
+};
+
+/* fp.S has this layout. */
+struct fp_state {
+	alignas(16) unsigned char vs[64][16];
+	uint64_t fpscr;
+	alignas(16) unsigned char vscr[16];
+};
+
+struct arch_vcpu {
+	uint64_t r[32]; /* up to xer: offsets.h */
+	uint64_t pc, msr, lr, ctr, cr, xer;
+
+	struct vcpu *owner;
+	struct arch_s2 *s2;
+	unsigned index;
+	bool loaded;
+	bool window;	   /* hv wants to know when the guest takes interrupts */
+	unsigned last_cpu; /* where it was loaded last, + 1; 0: nowhere yet */
+	uint64_t fault_ea, fault_cause;
+	uint64_t decrementer; /* while unloaded: the timebase at which it passes 0 */
+	struct supervisor_state supervisor;
+	struct fp_state fp;
+};
+
+/* What a hypervisor storage interrupt says. */
+struct storage {
+	bool fetch;
+	uint64_t cause;	  /* HDSISR, or HSRR1 */
+	uint64_t address; /* ASDR */
+};
+/* decode.c, pure. NULL, or why it is none that hv can serve. */
+const char *storage_decode(const struct storage *s, struct s2_fault *out);
+
+/* exits.c: true: *out is for hv; false: served, the guest goes on. */
+bool exit_decode(struct arch_vcpu *v, unsigned vector, struct exit *out);
+
+/* inject.c: the guest takes an interrupt of its own at the next entry. Only while loaded. */
+void inject(struct arch_vcpu *v, unsigned vector, uint64_t cause);
+
+/* traps.S */
+unsigned guest_enter(struct arch_vcpu *v);
+/* fp.S */
+void fp_save(struct fp_state *to);
+void fp_load(const struct fp_state *from);
+
+#endif
