@@ -107,22 +107,24 @@ setup: ## install what is missing, fetch third-party sources
 all: $(ELF) $(LOADER) guests ## the hypervisor, its loader and the small guests
 
 run: ## build, then the tour in QEMU; GUEST=linux: Debian's kernel to a shell
-	$(Q)tools/setup
-	$(Q)$(if $(filter linux,$(GUEST)),tools/setup guests)
+	$(Q)tools/setup $(ARCH)
+	$(Q)$(if $(filter linux,$(GUEST)),tools/setup $(ARCH) guests)
 	$(Q)$(MAKE) all
-	$(Q)tools/tenure $(GUEST)
+	$(Q)tools/tenure $(GUEST) --arch $(ARCH)
 
-test: ## every test; the last line counts them
-	$(Q)tools/setup
-	$(Q)tools/setup guests
-	$(Q)tools/run-tests all
+# The runs in QEMU are those of every architecture, unless ARCH is given.
+TESTED := $(if $(filter file,$(origin ARCH)),x86 arm64,$(ARCH))
+
+test: ## every test; the last line counts them; ARCH=arm64: the runs of that one
+	$(Q)tools/setup $(TESTED) guests
+	$(Q)tools/run-tests all $(addprefix --arch ,$(TESTED))
 
 check: ## the tests that need no emulator: under a minute
 	$(Q)tools/setup
 	$(Q)tools/run-tests unit
 
 bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
-	$(Q)tools/setup
+	$(Q)tools/setup $(ARCH)
 	$(Q)$(MAKE) BUILD=release all
 	$(Q)tests/bench/run --arch $(ARCH)
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define RAM_BASE 0x40000000ull
+#define NOTHING_THERE 0x25 /* what catch_trap says of an access to nothing: a data abort */
 #define UART 0x09000000ull /* a PL011 */
 
 static inline void pause(void)
@@ -26,6 +27,7 @@ static inline int64_t firmware(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 	return (int64_t)x0;
 }
 
+#define PSCI_CPU_OFF 0x84000002ull
 #define PSCI_SYSTEM_OFF 0x84000008ull
 #define PSCI_SYSTEM_RESET 0x84000009ull
 

@@ -96,7 +96,7 @@ mmu_on:
 	ret
 	.ltorg
 
-	/* Exceptions: none goes back. The number of the vector is enough; the rest is in registers. */
+	/* Exceptions: none goes back, so nothing is saved. */
 	.text
 	.balign 2048
 	.globl vectors
@@ -109,7 +109,7 @@ vectors:
 	.set vector, vector + 1
 	.endr
 
-	/* int catch_at(void (*attempt)(void), struct resume *): pc and sp are kept for resume_at. */
+	/* void catch_at(void (*attempt)(void), struct resume *): keeps pc and sp. */
 	.globl catch_at
 catch_at:
 	stp x29, x30, [sp, #-96]!
@@ -136,7 +136,7 @@ resume_at:
 	mov sp, x1
 	br x0
 
-	/* Goes to user mode and makes the hypercall whose number is in x19. */
+	/* _Noreturn void call_from_user(uint64_t nr): user mode makes the hypercall. */
 	.globl call_from_user
 call_from_user:
 	adr x9, 4f

@@ -57,6 +57,7 @@ static inline struct cpuid cpuid(uint32_t leaf)
  */
 
 #define RAM_BASE 0ull
+#define NOTHING_THERE (-1) /* what catch_trap says of an access to nothing */
 
 /* Executed instructions, where QEMU counts them. */
 static inline uint64_t cycles(void)

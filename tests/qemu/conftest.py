@@ -14,6 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import harness  # noqa: E402  pylint: disable=wrong-import-position
 
 WORKERS = 2
+ARM64 = ["test_arm64.py"]
+collect_ignore = ([] if "arm64" in harness.ARCHES else ARM64) + (
+    [] if "x86" in harness.ARCHES else [path.name for path in Path(__file__).parent.glob("test_*.py")
+                                        if path.name not in ARM64])
 futures = {}
 
 
@@ -28,7 +32,8 @@ def pytest_collection_finish(session):
         return
     for run in runs:
         shutil.rmtree(run.directory, ignore_errors=True)
-    subprocess.run([harness.TOP / "tools/mkinitramfs"], check=True)
+    for arch in harness.ARCHES:
+        subprocess.run([harness.TOP / "tools/mkinitramfs", "--arch", arch], check=True)
     pool = ThreadPoolExecutor(WORKERS)
     futures.update((run.name, pool.submit(harness.perform, run)) for run in runs)
     session.config.add_cleanup(lambda: pool.shutdown(cancel_futures=True))

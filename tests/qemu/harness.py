@@ -15,6 +15,7 @@ OUT = TOP / "build/test/qemu"
 TENURE = TOP / "tools/tenure"
 SMALL = TOP / "build/x86/guests"
 DEBIAN = TOP / "build/guests/x86"
+ARCHES = os.environ.get("TENURE_ARCHES", "x86").split()  # those whose tests are to run
 INITRAMFS = DEBIAN / "initramfs.cpio.gz"
 REPORT = re.compile(r"report: (\d+) passed, (\d+) failed")
 SELFCHECK = re.compile(r"selfcheck: (\d+) passed, (\d+) failed")

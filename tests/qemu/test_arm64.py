@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""arm64: the same guests, the tour, Debian's kernels, the ends and refusals that are its own."""
+import harness
+import pytest
+from table import ALL_GOOD, POOL, SHM, configuration, device_slot, vm
+from test_tour import SAYS as TOUR
+
+SMALL = harness.TOP / "build/arm64/guests"
+DEBIAN = harness.TOP / "build/guests/arm64"
+INITRAMFS = DEBIAN / "initramfs.cpio.gz"
+MAX, N1, A72 = (), ("--cpu", "neoverse-n1"), ("--cpu", "cortex-a72")
+
+
+def run(name, verb, *words, status=0, reason="poweroff", says=ALL_GOOD, **others):
+    return harness.Run(f"arm64, {name}", [verb, "--arch", "arm64", *words], status, reason, says, **others)
+
+
+def small(name, guest, cmdline="", *words, cpus=1, vcpus=1, host="", slots="", devices="", control=True, **others):
+    node = vm("guest", f"{guest}.elf", cmdline, "64M", vcpus, ("host-control; " if control else "") + slots)
+    return run(name, "run", "-config", "{dir}/vm.dts", "--cpus", cpus, *words,
+               files={"vm.dts": configuration(node, host, devices)}, **others)
+
+
+def on_each(name, guest, cmdline="", *words, **others):
+    """By hardware's access flags (max, with VHE; neoverse-n1) and without them (cortex-a72, without VHE)."""
+    return [small(f"{name}, {cpu}", guest, cmdline, *words, *more, **others)
+            for cpu, more in (("max", MAX), ("neoverse-n1", N1), ("cortex-a72", A72))]
+
+
+def bar(name, *words, **others):
+    return small(name, "rules_bar", "", "--devices", *words, slots=device_slot(0x110000000, SHM),
+                 devices='shm: shared { driver = "ivshmem"; bar = <2>; };', vcpus=2, **others)
+
+
+def pool(name, order, rounds, *words):
+    return small(name, "rules_pool", f"pages={1 << order} rounds={rounds}", *words,
+                 slots=device_slot(0x120000000, POOL),
+                 devices=f'pool: block {{ driver = "pool"; order = <{order}>; }};', host='pool = "16M";')
+
+
+RELEASE = ("--build", "release")
+RULES = [
+    *on_each("hypercalls", "hypercalls"),
+    small("hypercalls without host-control", "hypercalls", "plain", control=False),
+    *on_each("memslots", "rules_slots"),
+    small("memslots, release, 2 CPUs", "rules_slots", "rounds=1000", *RELEASE, cpus=2),
+    *on_each("huge leaves", "rules_huge"),
+    small("huge pages off", "rules_huge", "small", host='huge-pages = "off";'),
+    *on_each("pins", "rules_pin"),
+    *on_each("storm, 2 vCPUs on 2 CPUs", "rules_storm", "vcpus=2 rounds=1000", vcpus=2, cpus=2),
+    small("storm, 4 vCPUs on 4 CPUs, release", "rules_storm", "vcpus=4 rounds=100", *RELEASE, vcpus=4, cpus=4),
+    pool("pool, 512 frames", 9, 40),
+    pool("pool, 64 frames", 6, 300, *A72),
+    pool("pool, 1 frame, release", 0, 1000, *RELEASE),
+    bar("a BAR", cpus=2),
+    bar("a BAR, 1 CPU, cortex-a72, release", *A72, *RELEASE, cpus=1),
+    *on_each("extended state, 3 vCPUs on 1 CPU", "state", "vcpus=3", vcpus=3),
+    small("vCPUs, 4 on 4", "smp", "vcpus=4", vcpus=4, cpus=4),
+    small("vCPUs, 8 on 2, release", "smp", "vcpus=8 turns=300", *RELEASE, vcpus=8, cpus=2),
+    small("vCPUs, 2 on 1, UEFI, release", "smp", "vcpus=2", *RELEASE, "--firmware", "uefi", vcpus=2),
+]
+
+
+def ends(word, status, reason, says=(), **others):
+    return small(f"end by {word}", "ends", word, status=status, reason=reason, says=(f"ends: {word}",) + says, **others)
+
+
+ENDS = [
+    ends("end=0", 0, "poweroff"),
+    ends("end=7", 15, "exit"),
+    ends("off", 0, "poweroff"),
+    ends("reset", 0, "reset"),
+    ends("cpu-off", 0, "halted"),
+    ends("aborts", 0, "poweroff", ALL_GOOD),
+]
+
+TOURS = [run("tour, UEFI", "tour", "--picture", "{dir}/tour.png", says=TOUR, limit=120.0),
+         run("tour, direct, cortex-a72, release", "tour", "--firmware", "direct", "--picture", "{dir}/tour.png", *A72,
+             *RELEASE, says=TOUR, limit=120.0)]
+
+
+def linux(name, kernel, mode, memory, vcpus, *words):
+    checks = 7 if mode == "memory" else 4
+    return run(name, "run", "-kernel", DEBIAN / f"vmlinuz-{kernel}", "-initrd", INITRAMFS, "-m", memory, "-smp", vcpus,
+               "-append", f"console=ttyAMA0 tenure.mode={mode}", "--build", "release", *words, reason="reset",
+               says=(f"selfcheck: {checks} passed, 0 failed", rf"smp: Brought up 1 node, {vcpus} CPU"), limit=150.0)
+
+
+LINUX = [
+    linux("cloud, 256M, 1 vCPU, memory, max", "cloud", "memory", "256M", 1),
+    linux("cloud, 256M, 2 vCPUs, memory, max", "cloud", "memory", "256M", 2),
+    linux("full, 512M, 2 vCPUs, memory, neoverse-n1", "full", "memory", "512M", 2, *N1),
+    linux("cloud, 256M, 2 vCPUs, memory, cortex-a72", "cloud", "memory", "256M", 2, *A72),
+    linux("full, 1G, 1 vCPU, cortex-a72, 4K", "full", "boot", "1G", 1, *A72, "--huge-pages", "off"),
+    linux("full, 256M, 2 vCPUs on 1 CPU, UEFI", "full", "boot", "256M", 2, "--cpus", 1, "--firmware", "uefi"),
+    run("cloud, a shell", "linux", "--firmware", "direct", stdin=b"cat /proc/interrupts\nexit\n", reason="reset",
+        says=(r"[1-9]\d* .*uart-pl011",), limit=60.0),
+]
+
+
+def bad_image(name, data, *says, words=()):
+    return run(f"image: {name}", "run", "-kernel", "{dir}/kernel", *words, status=65, reason="", says=says,
+               files={"kernel": data})
+
+
+REFUSED = [
+    bad_image("empty", b"", r"tenure: "),
+    bad_image("an ELF file", b"\x7fELF" + bytes(8192), r"tenure: .*ELF file: make a flat binary"),
+    bad_image("gzip", b"\x1f\x8b" + bytes(8192), r"tenure: .*gzip: unpack"),
+    bad_image("a PC's format", bytes(8192), r"tenure: .*format", words=("--format", "multiboot")),
+    run("image: larger than the memory", "run", "-kernel", DEBIAN / "vmlinuz-full", "-m", "16M", status=65, reason="",
+        says=(r"tenure: .*RAM ends",)),
+    run("host: entered at EL1", "run", "-kernel", SMALL / "smp.img", "-qemu=-machine", "-qemu=virtualization=off",
+        status=70, reason="", says=(r"virtualization=on",)),
+]
+
+
+def parameters(runs):
+    return pytest.mark.parametrize("run", runs, ids=lambda run: run.name)
+
+
+@parameters(RULES)
+def test_rules(run, outcome):
+    harness.judge(run, outcome)
+
+
+@parameters(ENDS)
+def test_ends(run, outcome):
+    harness.judge(run, outcome)
+
+
+@parameters(TOURS)
+def test_tour(run, outcome):
+    harness.judge(run, outcome)
+
+
+@parameters(LINUX)
+def test_linux(run, outcome):
+    harness.judge(run, outcome)
+
+
+@parameters(REFUSED)
+def test_refused(run, outcome):
+    harness.judge(run, outcome)
