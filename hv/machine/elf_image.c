@@ -88,7 +88,7 @@ static bool check_segments(const struct elf_image *e, char *why, size_t why_byte
 static bool read_header(struct elf_image *e, char *why, size_t why_bytes)
 {
 	const uint8_t *p = e->data;
-	uint16_t type;
+	uint16_t type, wanted = e->machine;
 
 	if (e->bytes < EHDR32 || !elf_is(p, e->bytes))
 		return refuse(why, why_bytes, "no ELF header; file size, least size", e->bytes,
@@ -105,9 +105,9 @@ static bool read_header(struct elf_image *e, char *why, size_t why_bytes)
 	if (type != TYPE_EXECUTABLE && type != TYPE_SHARED)
 		return refuse(why, why_bytes, "it is not an executable; its type, expected", type,
 			      TYPE_EXECUTABLE);
-	if (e->machine != ELF_386 && e->machine != ELF_X86_64)
+	if (wanted != 0 ? e->machine != wanted : e->machine != ELF_386 && e->machine != ELF_X86_64)
 		return refuse(why, why_bytes, "it is for another processor; its machine, expected",
-			      e->machine, ELF_X86_64);
+			      e->machine, wanted != 0 ? wanted : ELF_X86_64);
 	e->entry = e->wide ? le64(p + 24) : le32(p + 24);
 	e->table = e->wide ? le64(p + 32) : le32(p + 28);
 	e->stride = le16(p + (e->wide ? 54 : 42));
@@ -117,7 +117,13 @@ static bool read_header(struct elf_image *e, char *why, size_t why_bytes)
 
 bool elf_open(struct elf_image *e, const void *data, uint64_t bytes, char *why, size_t why_bytes)
 {
-	*e = (struct elf_image){ .data = data, .bytes = bytes };
+	return elf_open_for(e, 0, data, bytes, why, why_bytes);
+}
+
+bool elf_open_for(struct elf_image *e, uint16_t machine, const void *data, uint64_t bytes,
+		  char *why, size_t why_bytes)
+{
+	*e = (struct elf_image){ .data = data, .bytes = bytes, .machine = machine };
 	if (!read_header(e, why, why_bytes))
 		return false;
 	if (e->stride < (e->wide ? PHDR64 : PHDR32))

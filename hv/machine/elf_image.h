@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define ELF_386 3u
+#define ELF_PPC64 21u
 #define ELF_X86_64 62u
 
 #define ELF_LOAD 1u
@@ -43,6 +44,10 @@ bool elf_is(const void *data, uint64_t bytes);
 
 /* False: `why` holds the sentence that says what is damaged. The file must stay where it is. */
 bool elf_open(struct elf_image *e, const void *data, uint64_t bytes, char *why, size_t why_bytes);
+
+/* The same for another processor than a PC's: ELF_PPC64. */
+bool elf_open_for(struct elf_image *e, uint16_t machine, const void *data, uint64_t bytes,
+		  char *why, size_t why_bytes);
 
 /* Program header i, 0 <= i < e->segments. */
 struct elf_segment elf_segment(const struct elf_image *e, unsigned i);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ppc64: entries of the stage-2 tree as the processor reads them, and what its interrupts say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "arch/ppc64/codec.h"
+#include "arch/ppc64/vcpu.h"
+
+/* By Power ISA 3.0B, book III, 5.7.10.2: written out by hand, in the order of the bytes in memory.
+ */
+static void leaf_in_memory(void **state)
+{
+	static const unsigned char want[8] = { 0xc0, 0, 0, 0, 0x12, 0x34, 0x51, 0x86 };
+	uint64_t e = arch_s2_leaf(0, pfn(0x12345), S2_WRITE | S2_YOUNG | S2_DIRTY);
+
+	(void)state;
+	assert_memory_equal(&e, want, sizeof(want));
+}
+
+static void table_in_memory(void **state)
+{
+	static const unsigned char want[8] = { 0x80, 0, 0, 0, 0x12, 0x34, 0x50, 0x09 };
+	uint64_t e = arch_s2_table(pfn(0x12345));
+
+	(void)state;
+	assert_memory_equal(&e, want, sizeof(want));
+}
+
+static void wrong_leaves(void **state)
+{
+	(void)state;
+	assert_null(codec_wrong_leaf(0, arch_s2_leaf(0, pfn(5), S2_WRITE | S2_EXEC)));
+	assert_null(codec_wrong_leaf(1, arch_s2_leaf(1, pfn(0x200), S2_WRITE)));
+	assert_non_null(codec_wrong_leaf(1, arch_s2_leaf(1, pfn(0x201), S2_WRITE)));
+	assert_non_null(codec_wrong_leaf(3, arch_s2_leaf(3, pfn(0), S2_WRITE)));
+	assert_non_null(
+		codec_wrong_leaf(0, arch_s2_leaf(0, pfn(5), S2_EXEC | S2_TYPE(MEM_DEVICE))));
+}
+
+static void same_place(void **state)
+{
+	uint64_t e = arch_s2_leaf(0, pfn(5), S2_YOUNG);
+
+	(void)state;
+	assert_true(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_YOUNG | S2_WRITE | S2_DIRTY)));
+	assert_false(codec_same_place(e, arch_s2_leaf(0, pfn(6), S2_YOUNG)));
+	assert_false(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_TYPE(MEM_DEVICE))));
+}
+
+static struct s2_fault decoded(bool fetch, uint64_t cause)
+{
+	const struct storage s = { .fetch = fetch, .cause = cause, .address = 0x123458 };
+	struct s2_fault f;
+
+	assert_null(storage_decode(&s, &f));
+	assert_int_equal(f.gpa.v, 0x123458);
+	return f;
+}
+
+/* The values of HDSISR and HSRR1 are those that were seen. */
+static void interrupts(void **state)
+{
+	struct s2_fault f = decoded(false, 0x40000000);
+
+	(void)state;
+	assert_true(f.access == ACCESS_READ && !f.present && !f.table_walk);
+	f = decoded(false, 0x42000000);
+	assert_true(f.access == ACCESS_WRITE && !f.present);
+	f = decoded(false, 0x0a000000);
+	assert_true(f.access == ACCESS_WRITE && f.present && !f.table_walk);
+	f = decoded(true, 0x40000000);
+	assert_true(f.access == ACCESS_EXEC && !f.present);
+	f = decoded(true, 0x10000000);
+	assert_true(f.access == ACCESS_EXEC && f.present);
+	f = decoded(false, 0x40020000);
+	assert_true(f.access == ACCESS_READ && !f.present && f.table_walk);
+	f = decoded(false, 0x02040000); /* C is not set, and the processor does not set it */
+	assert_true(f.access == ACCESS_WRITE && f.present);
+}
+
+static void wrong_shape(void **state)
+{
+	const struct storage s = { .cause = 0x00080000 };
+	struct s2_fault f;
+
+	(void)state;
+	assert_non_null(storage_decode(&s, &f));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(leaf_in_memory), cmocka_unit_test(table_in_memory),
+		cmocka_unit_test(wrong_leaves),	  cmocka_unit_test(same_place),
+		cmocka_unit_test(interrupts),	  cmocka_unit_test(wrong_shape),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
