@@ -86,15 +86,18 @@ bool exit_abort(struct arch_vcpu *v, uint64_t esr, struct exit *out)
 
 /* ---- The others ------------------------------------------------------------------------------ */
 
-/* WFI goes on at once if an interrupt is there, masked or not. */
+/*
+ * WFI goes on at once if an interrupt is there, masked or not. With its CPU interface off the guest
+ * waits for good, whatever its distributor and timer do: none of it is signalled to it.
+ */
 static bool wait(struct arch_vcpu *v, struct exit *out)
 {
 	v->pc += 4;
 	if ((ESR_ISS(v->esr) & WFX_IS_WFE) != 0 || vgic_pending(v) || vtimer_due(v))
 		return false;
 	out->kind = EXIT_HALT;
-	out->halt.irqs_off = false;
-	out->halt.timer_ns = vtimer_next(v);
+	out->halt.irqs_off = vgic_off();
+	out->halt.timer_ns = out->halt.irqs_off ? UINT64_MAX : vtimer_next(v);
 	return true;
 }
 

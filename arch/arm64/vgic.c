@@ -24,6 +24,7 @@
 #define ICH_AP1R0_EL2 s3_4_c12_c9_0
 
 #define HCR_EN UINT64_C(1)
+#define VMCR_GROUPS UINT64_C(3) /* VENG0, VENG1 */
 #define HCR_UIE UINT64_C(2)
 #define LR_PENDING (UINT64_C(1) << 62)
 #define LR_ACTIVE (UINT64_C(1) << 63)
@@ -239,6 +240,11 @@ bool vgic_pending(const struct arch_vcpu *v)
 		if (lr_read((unsigned)__builtin_ctz(left)) & LR_PENDING)
 			return true;
 	return false;
+}
+
+bool vgic_off(void)
+{
+	return (read_sysreg(ICH_VMCR_EL2) & VMCR_GROUPS) == 0;
 }
 
 /* A list register is reserved until hv has been told of the end of what it held. */

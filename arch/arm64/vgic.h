@@ -21,6 +21,9 @@ void vgic_maintained(struct arch_vcpu *v);
 /* Does a list register hold an interrupt that the guest has not taken? */
 bool vgic_pending(const struct arch_vcpu *v);
 
+/* Has the guest both groups off at its CPU interface, so that none is signalled? While loaded. */
+bool vgic_off(void);
+
 /* The guest's timer has interrupted this CPU. */
 void vtimer_fired(struct arch_vcpu *v);
 

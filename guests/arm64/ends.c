@@ -17,7 +17,14 @@ static void reset(void)
 	(void)firmware(PSCI_SYSTEM_RESET, 0, 0, 0);
 }
 
-/* The only vCPU: nobody is left who could switch it on. (WFI ends by masked interrupts too.) */
+/* The CPU interface is as it began, off: no interrupt is signalled that would end the wait. */
+static void halt(void)
+{
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+/* The only vCPU: nobody is left who could switch it on. */
 static void cpu_off(void)
 {
 	(void)firmware(PSCI_CPU_OFF, 0, 0, 0);
@@ -45,10 +52,8 @@ static const struct {
 	const char *word;
 	void (*run)(void);
 } ways[] = {
-	{ "off", off },
-	{ "reset", reset },
-	{ "cpu-off", cpu_off },
-	{ "aborts", aborts },
+	{ "off", off },		{ "reset", reset },   { "halt", halt },
+	{ "cpu-off", cpu_off }, { "aborts", aborts },
 };
 
 void guest_main(const char *cmdline)

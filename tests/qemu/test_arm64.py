@@ -70,6 +70,7 @@ ENDS = [
     ends("end=7", 15, "exit"),
     ends("off", 0, "poweroff"),
     ends("reset", 0, "reset"),
+    ends("halt", 0, "halted"),
     ends("cpu-off", 0, "halted"),
     ends("aborts", 0, "poweroff", ALL_GOOD),
 ]
