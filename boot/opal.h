@@ -13,7 +13,8 @@
 /* The processor's vectors: not for anybody else. */
 #define OPAL_VECTORS_BYTES UINT64_C(0x4000)
 
-/* From arch/ppc64/entry.S; `tree` as the firmware gives it. What it cannot do it notes in `error`. */
+/* From arch/ppc64/entry.S; `tree` as the firmware gives it. What it cannot do it notes in `error`.
+ */
 struct bootinfo *opal_main(const void *tree);
 
 #endif
