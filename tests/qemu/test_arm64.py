@@ -4,6 +4,7 @@ import harness
 import pytest
 from table import ALL_GOOD, POOL, SHM, configuration, device_slot, vm
 from test_tour import SAYS as TOUR
+from test_x86 import SELFTEST
 
 SMALL = harness.TOP / "build/arm64/guests"
 DEBIAN = harness.TOP / "build/guests/arm64"
@@ -116,8 +117,23 @@ REFUSED = [
 ]
 
 
+def conformance(name, *words):
+    return run(f"conformance, {name}", "run", "-config", "{dir}/vm.dts", *words, reason="selftest",
+               says=(r"conformance: \d{2} passed, 0 failed",), files={"vm.dts": SELFTEST})
+
+
+PROCESSORS = [conformance("max, 2 CPUs", "--cpus", 2), conformance("neoverse-n1", *N1), conformance("cortex-a72", *A72),
+              conformance("max, counted", "--count"), conformance("cortex-a72, UEFI, release", *A72, *RELEASE,
+                                                                  "--firmware", "uefi")]
+
+
 def parameters(runs):
     return pytest.mark.parametrize("run", runs, ids=lambda run: run.name)
+
+
+@parameters(PROCESSORS)
+def test_processor(run, outcome):
+    harness.judge(run, outcome)
 
 
 @parameters(RULES)
