@@ -114,10 +114,21 @@ static inline uint32_t short_epoch(uint64_t e)
 	return FRAME_LINK | (uint32_t)(e & ~FRAME_LINK);
 }
 
-/* Has it been GRACE_EPOCHS since? Should the bits have come round, it says "no" once too often. */
+/*
+ * Has it been GRACE_EPOCHS from `then` to `now`? `then` may be the later one: another CPU gives
+ * away while a drain, which has read the epoch before, goes through its queue.
+ */
+static inline bool epoch_due(uint64_t then, uint64_t now)
+{
+	return now >= then && now - then >= GRACE_EPOCHS;
+}
+
+/* The same by the low bits, of which one half of the circle is later. Should they have come round,
+ * it says "no" once too often. */
 static inline bool short_epoch_due(uint32_t then, uint64_t now)
 {
-	return (((uint32_t)now - then) & ~FRAME_LINK) >= GRACE_EPOCHS;
+	uint32_t since = ((uint32_t)now - then) & ~FRAME_LINK;
+	return since >= GRACE_EPOCHS && since < FRAME_LINK / 2;
 }
 
 static inline void count_waiting(struct queue *q, uint32_t by) REQUIRES(q->lock)
@@ -191,7 +202,7 @@ static struct grace_item *take_item(struct queue *q, uint64_t now)
 {
 	struct grace_item *item = NULL;
 	spin_lock(&q->lock);
-	if (q->item_first != NULL && now - q->item_first->epoch >= GRACE_EPOCHS) {
+	if (q->item_first != NULL && epoch_due(q->item_first->epoch, now)) {
 		item = q->item_first;
 		q->item_first = item->next;
 		count_waiting(q, UINT32_MAX);

@@ -323,6 +323,33 @@ static void a_free_function_may_give_again(void **state)
 	assert_int_equal(times, 3);
 }
 
+/* While a drain goes through its queue, CPU 1 gives again, in a later epoch than the
+ * drain's. */
+static void give_later(struct grace_item *item)
+{
+	note_freed(item);
+	give(2, 2); /* lets CPU 2's poll move the epoch on */
+	grace_poll();
+	enter(3);
+	give(1, 1);
+	env_cpu(0);
+}
+
+static void what_is_given_during_a_drain_waits_s6(void **state)
+{
+	(void)state;
+	freed[0] = false;
+	env_cpu(1);
+	grace_free(&items[0], give_later);
+	env_cpu(0);
+	grace_drain();
+	assert_true(freed[0]);
+	assert_false(freed[1]); /* CPU 3 may still reach it */
+	leave(3);
+	poll(1);
+	assert_true(freed[1]);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -341,6 +368,7 @@ int main(void)
 		TEST(drain_frees_what_all_cpus_gave),
 		TEST(misuse_is_broken),
 		TEST(a_free_function_may_give_again),
+		TEST(what_is_given_during_a_drain_waits_s6),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
