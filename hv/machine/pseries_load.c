@@ -76,11 +76,12 @@ static enum result put(const struct load *l, uint64_t to, const void *from, uint
 {
 	const struct machine_host *host = &l->machine->host;
 	enum result r = bytes == 0 ? OK : host->write(host->vm, gpa(to), from, bytes);
+	ull start = to, end = to + bytes;
 
 	if (r != OK && l->why_bytes != 0)
 		(void)snprintf(l->why, l->why_bytes,
-			       "guest memory [%#llx, %#llx) cannot be written: %s", (ull)to,
-			       (ull)(to + bytes), result_words(r));
+			       "guest memory [%#llx, %#llx) cannot be written: %s", start, end,
+			       result_words(r));
 	return r;
 }
 
@@ -92,6 +93,7 @@ static enum result check(const struct load *l, const struct elf_image *e, uint64
 	for (unsigned i = 0; i < e->segments; i++) {
 		struct elf_segment s = elf_segment(e, i);
 		uint64_t at = s.paddr & REAL_MASK;
+		ull start = at, end = at + s.memory_bytes;
 
 		if (s.type != ELF_LOAD || s.memory_bytes == 0)
 			continue;
@@ -99,8 +101,8 @@ static enum result check(const struct load *l, const struct elf_image *e, uint64
 			return refuse(l,
 				      "the image needs [%#llx, %#llx); the guest's RAM for it ends "
 				      "at %#llx",
-				      (ull)at, (ull)(at + s.memory_bytes), (ull)limit);
-		*last = at + s.memory_bytes > *last ? at + s.memory_bytes : *last;
+				      start, end, (ull)limit);
+		*last = end > *last ? end : *last;
 	}
 	return *last != 0 ? OK : refuse(l, "the image has nothing to load");
 }
@@ -156,7 +158,7 @@ enum result machine_load(struct machine *m, const struct vm_image *image, struct
 {
 	const struct load l = { m, image, why, why_bytes };
 	uint64_t ram = image->memory_bytes & ~PAGE_MASK, last;
-	struct elf_image e;
+	struct elf_image e = { 0 };
 	enum result r;
 
 	if (ram < LEAST_MEMORY)
