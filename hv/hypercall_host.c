@@ -436,7 +436,10 @@ enum result call_query(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
 	case TENURE_QUERY_NOTICES: *answer = atomic_load(&vm->space.notifier.begun); return OK;
 	case TENURE_QUERY_RACED: *answer = atomic_load(&vm->stats.raced); return OK;
 	case TENURE_QUERY_MAX_ROUNDS: *answer = atomic_load(&vm->stats.max_rounds); return OK;
-	case TENURE_QUERY_FREE_FRAMES: *answer = block_free_frames(); return OK;
+	case TENURE_QUERY_FREE_FRAMES:
+		grace_drain(); /* what waits for its grace period only is free */
+		*answer = block_free_frames();
+		return OK;
 	case TENURE_QUERY_SPURIOUS: *answer = atomic_load(&vm->stats.spurious); return OK;
 	default: return BAD_ARGUMENT;
 	}
