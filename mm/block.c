@@ -258,7 +258,7 @@ static void make_free(uint64_t first, unsigned order)
 				      memory_order_relaxed);
 		atomic_store_explicit(&f[i].owner, OWNER_NONE.v, memory_order_relaxed);
 	}
-	mm_step("block free", f);
+	mm_step("block_free", f);
 	if (block_census)
 		block_census(pfn(first), UINT64_C(1) << order);
 	poison_fill(pfn(first), order);

@@ -53,7 +53,7 @@ bool frame_try_get(struct frame *f)
 		/* A free frame's link is above the limit, so this refuses it as well (frame.h). */
 		if (n == 0 || n >= FRAME_REFS_LIMIT)
 			return false;
-		mm_step("frame get", head);
+		mm_step("frame_get", head);
 		/* acquire: pairs with the release that set the count to one, see block_alloc. */
 	} while (!atomic_compare_exchange_weak_explicit(
 		&head->refs, &n, n + 1, memory_order_acquire, memory_order_relaxed));
@@ -73,7 +73,7 @@ void frame_put_many(struct frame *f, uint32_t n)
 {
 	struct frame *head = frame_head(f);
 	MM_CHECK(is_counted(head) && n != 0);
-	mm_step("frame put", head);
+	mm_step("frame_put", head);
 	/*
 	 * release: everything the holder did to the frame comes before its reference is gone. If it
 	 * takes the count below zero, the value left behind is far above the limit, so that nobody
@@ -171,7 +171,7 @@ enum result frame_claim(pfn_t first, uint64_t count, owner_t from)
 	struct frame *f = &frame_table[first.v];
 	for (uint64_t i = 0; i < count; i++) {
 		uint32_t expected = from.v;
-		mm_step("frame claim", &f[i]);
+		mm_step("frame_claim", &f[i]);
 		/* acquire: what the old owner did comes before what the new one does. */
 		if (atomic_compare_exchange_strong_explicit(&f[i].owner, &expected, OWNER_MOVING.v,
 							    memory_order_acquire,

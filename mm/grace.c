@@ -58,7 +58,7 @@ void grace_enter(void)
 	if (r->nesting++ != 0)
 		return;
 	uint64_t now = atomic_load_explicit(&epoch, memory_order_seq_cst);
-	mm_step("grace enter", r);
+	mm_step("grace_enter", r);
 	/* release: whoever sees this announcement has also seen the last one taken back. */
 	atomic_store_explicit(&r->announced, now, memory_order_release);
 	/* The announcement is seen before anything is read; see above. */
@@ -71,7 +71,7 @@ void grace_leave(void)
 	MM_ASSERT(r->nesting != 0);
 	if (--r->nesting != 0)
 		return;
-	mm_step("grace leave", r);
+	mm_step("grace_leave", r);
 	/* release: all reading is done before it is seen to be over. */
 	atomic_store_explicit(&r->announced, NOT_READING, memory_order_release);
 }
@@ -92,7 +92,7 @@ static void try_advance(void)
 		if (seen != NOT_READING && seen != now)
 			return;
 	}
-	mm_step("grace advance", &epoch);
+	mm_step("grace_advance", &epoch);
 	/* If it fails, somebody else has moved it: as good. */
 	(void)atomic_compare_exchange_strong_explicit(&epoch, &now, now + 1, memory_order_seq_cst,
 						      memory_order_relaxed);

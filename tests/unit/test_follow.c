@@ -224,7 +224,7 @@ static unsigned counts_moved;
 static void watch_counts(const char *name, const void *object)
 {
 	(void)object;
-	if (strcmp(name, "frame get") == 0 || strcmp(name, "frame put") == 0)
+	if (strcmp(name, "frame_get") == 0 || strcmp(name, "frame_put") == 0)
 		counts_moved++;
 }
 
@@ -385,7 +385,7 @@ static void interleave(const char *name, unsigned times, hva_t a)
  */
 static void p5_a_notice_anywhere_in_a_fault(void **state)
 {
-	static const char *const steps[] = { "grace enter", "grace leave", "follow_fault", "lock" };
+	static const char *const steps[] = { "grace_enter", "grace_leave", "follow_fault", "lock" };
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
 		hva_t a = hva(BASE + (600 + i) * PAGE_SIZE);

@@ -366,7 +366,7 @@ static enum result freed_meanwhile;
 static void look_meanwhile(const char *name, const void *object)
 {
 	const struct frame *f = object;
-	if (strcmp(name, "frame claim") != 0 || f[-1].owner != OWNER_MOVING.v)
+	if (strcmp(name, "frame_claim") != 0 || f[-1].owner != OWNER_MOVING.v)
 		return;
 	env_step = NULL;
 	seen_meanwhile = frame_owner(frame_of(frame_pfn(f - 1)));

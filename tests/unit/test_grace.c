@@ -195,7 +195,7 @@ static unsigned slept;
 static void sleep_before_announcing(const char *name, const void *object)
 {
 	(void)object;
-	if (strcmp(name, "grace enter") != 0)
+	if (strcmp(name, "grace_enter") != 0)
 		return;
 	env_step = NULL;
 	give(0, 7);

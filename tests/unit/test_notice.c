@@ -432,7 +432,7 @@ static void storm(const char *name, const void *object)
 	static bool inside;
 	struct notice n;
 	(void)object;
-	if (inside || strcmp(name, "grace leave") != 0)
+	if (inside || strcmp(name, "grace_leave") != 0)
 		return;
 	inside = true;
 	enum result r = begin(&n, pages(0, 1), NOTICE_TRY);

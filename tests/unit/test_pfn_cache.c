@@ -241,7 +241,7 @@ static void notice_at_leave(const char *name, const void *object)
 {
 	struct notice n;
 	(void)object;
-	if (nested || whole_notices == 0 || strcmp(name, "grace leave") != 0)
+	if (nested || whole_notices == 0 || strcmp(name, "grace_leave") != 0)
 		return;
 	nested = true;
 	whole_notices--;
