@@ -9,6 +9,7 @@ are left out: what is built here comes from Debian alone.
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
@@ -85,11 +86,19 @@ class Apt:
         return run(["apt-cache", *self.options, *words])
 
     def update(self):
-        """Reads the archives' lists, once a run."""
-        if not self.updated:
-            print("reading Debian's package lists (private to build/cache/apt)", flush=True)
+        """Reads the archives' lists, once a run. One that cannot be had (a mirror in the midst of its own update) is
+        left out with a warning: what the others do not have either is refused when it is asked for."""
+        if self.updated:
+            return
+        print("reading Debian's package lists (private to build/cache/apt)", flush=True)
+        try:
             self.get("update")
-            self.updated = True
+        except Refused as refusal:
+            failed = [line for line in str(refusal).splitlines() if line.startswith("E: Failed to fetch")]
+            if not failed or not any((self.root / "lists").glob("*_Packages*")):
+                raise
+            print("warning: going on without these package lists:", *failed, sep="\n  ", file=sys.stderr, flush=True)
+        self.updated = True
 
     def source_archive(self, package):
         """Downloads the upstream archive of a source package; its path and version."""

@@ -16,7 +16,7 @@ EFI_CFLAGS     := $(EFI_CFLAGS_$(ARCH)) -std=c11 -ffreestanding -fshort-wchar -f
 	$(filter-out -Wthread-safety%,$(WARNINGS)) -I. $(EFI_INCLUDES)
 
 $(EFI_HEADERS_$(ARCH)):
-	$(Q)tools/foreign headers
+	$(Q)tools/foreign efi-$(ARCH)
 
 $(OUT)/loader/%.obj: %.c Makefile tools/mk/loader.mk | $(EFI_HEADERS_$(ARCH))
 	$(call say,CC,$<)
