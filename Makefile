@@ -128,6 +128,10 @@ bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
 	$(Q)$(MAKE) BUILD=release all
 	$(Q)tests/bench/run --arch $(ARCH)
 
+coverage: ## what the tests on the host reach of mm/ and hv/, into build/coverage; fails under its bounds
+	$(Q)tools/setup
+	$(Q)tools/coverage
+
 lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents
 	$(Q)tools/setup
 	$(Q)tools/lint
@@ -148,7 +152,7 @@ print-%:
 
 libs: $(LIBRARIES) ## the libraries alone
 
-.PHONY: help setup all run test check bench lint format clean distclean libs guests unit
+.PHONY: help setup all run test check coverage bench lint format clean distclean libs guests unit
 
 # ---- The hypervisor -------------------------------------------------------------------------------
 

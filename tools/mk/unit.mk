@@ -15,9 +15,12 @@
 
 UNIT       ?= build/host
 UNIT_EXTRA ?=
-UNIT_FLAVOURS := asan tsan
+UNIT_FLAVOURS := asan tsan cov
+# UNIT_FLAVOUR=cov: every program in that flavour (tools/coverage builds them so).
+UNIT_FLAVOUR ?=
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_tsan := -fsanitize=thread
+SANITIZE_cov  := -fprofile-instr-generate -fcoverage-mapping
 
 UNIT_CFLAGS := -std=c11 -g -O1 -fno-omit-frame-pointer -DDEBUG=1 -DHOST_TEST=1 -pthread \
 	$(WARNINGS) $(UNIT_EXTRA) -I. $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES)
@@ -48,11 +51,11 @@ $(UNIT)/$(1)/third/%.o: $(THIRDPARTY)/%.c tools/mk/unit.mk
 	$$(call say,HOSTCC,"$$< ($(1))")
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$(HOSTCC) -std=gnu11 -g -O1 -w -D_GNU_SOURCE $(FDT_INCLUDES) $(ZYDIS_DEFINES) $(ZYDIS_INCLUDES) \
-		-I$(THIRDPARTY)/zydis/src $(filter-out undefined,$(SANITIZE_$(1))) -c $$< -o $$@
+		-I$(THIRDPARTY)/zydis/src $(filter-out undefined $(SANITIZE_cov),$(SANITIZE_$(1))) -c $$< -o $$@
 endef
 $(foreach flavour,$(UNIT_FLAVOURS),$(eval $(call unit_flavour,$(flavour))))
 
-unit_flavour_of = $(if $(filter tsan_%,$(1)),tsan,asan)
+unit_flavour_of = $(if $(UNIT_FLAVOUR),$(UNIT_FLAVOUR),$(if $(filter tsan_%,$(1)),tsan,asan))
 unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
 unit_is_dev     = $(filter test_dev_%,$(1))
 unit_is_machine = $(filter test_machine_% test_image_%,$(1))
