@@ -66,7 +66,9 @@ LOADER  := $(addprefix $(OUT)/,$(LOADER_$(ARCH)))
 
 ARCH_CFLAGS_x86 := -target x86_64-unknown-none-elf -mno-red-zone -mgeneral-regs-only -mcmodel=kernel \
 	-fno-pic
-ARCH_CFLAGS_arm64 := -target aarch64-unknown-none-elf -mgeneral-regs-only -mstrict-align -fno-pic
+# vh: the assembler knows the names of registers that FEAT_VHE adds; nothing else is compiled otherwise.
+ARCH_CFLAGS_arm64 := -target aarch64-unknown-none-elf -mgeneral-regs-only -mstrict-align -fno-pic \
+	-Xclang -target-feature -Xclang +vh
 # Vectors are written at address 0, so it may not be taken for an error.
 ARCH_CFLAGS_ppc64 := -target powerpc64le-unknown-none-elf -mcpu=pwr9 -mabi=elfv2 -msoft-float -mno-altivec \
 	-mno-vsx -mlong-double-64 -D_LDBL_EQ_DBL -fno-pic -fno-delete-null-pointer-checks

@@ -12,10 +12,11 @@
 #define TABLE UINT64_C(2)  /* a table, or at the last level a page */
 #define MEMORY UINT64_C(0) /* index into MAIR_EL2, in bits 4:2 */
 #define DEVICE (UINT64_C(3) << 2)
-#define RES1 (UINT64_C(1) << 6) /* AP[1], where there is no EL0 */
+#define RES1 (UINT64_C(1) << 6) /* AP[1] without VHE; with VHE it is 0: not for EL0 */
 #define READ_ONLY (UINT64_C(1) << 7)
 #define INNER_SHAREABLE (UINT64_C(3) << 8)
 #define ACCESSED (UINT64_C(1) << 10)
+#define PRIVILEGED_NO_EXECUTE (UINT64_C(1) << 53) /* with VHE; RES0 without */
 #define NO_EXECUTE (UINT64_C(1) << 54)
 #define ADDRESS UINT64_C(0x0000fffffffff000)
 
@@ -26,14 +27,19 @@
 #define EL2 (UINT64_C(2) << 2) /* CurrentEL */
 #define PSCI_SYSTEM_OFF 0x84000008
 #define SCTLR_RES1 0x30c50830
-#define TCR_FIXED UINT64_C(0x80803510) /* RES1; T0SZ 16, walks write-back, inner shareable */
+#define HCR_RW (UINT64_C(1) << 31)
+#define HCR_E2H (UINT64_C(1) << 34)
+/* T0SZ 16, 4 KiB, walks write-back, inner shareable; and RES1, or with VHE no upper range: EPD1. */
+#define TCR_FIXED UINT64_C(0x80803510)
+#define TCR_FIXED_VHE UINT64_C(0x80903510)
 #define TCR_PS_SHIFT 16u
+#define TCR_PS_SHIFT_VHE 32u
 #define PS_MAX 5u /* 48 bits: more takes other table formats */
 
 /*
  * The jump: the only code that runs under both sets of tables, and without any in between, since
  * neither MAIR nor TCR may change under a live translation. x0 root, x1 stack, x2 entry, x3
- * bootinfo, x4 MAIR, x5 TCR, x6 SCTLR with the MMU off.
+ * bootinfo, x4 MAIR, x5 TCR, x6 SCTLR with the MMU off, x7 HCR.
  */
 extern const char jump_code[], jump_code_end[];
 __asm__(".text\n\t"
@@ -42,7 +48,6 @@ __asm__(".text\n\t"
 	"msr daifset, #15\n\t"
 	"msr sctlr_el2, x6\n\t"
 	"isb\n\t"
-	"mov x7, #0x80000000\n\t" /* RW: EL1 is 64-bit; E2H and TGE off */
 	"msr hcr_el2, x7\n\t"
 	"isb\n\t"
 	"msr mair_el2, x4\n\t"
@@ -53,8 +58,8 @@ __asm__(".text\n\t"
 	"tlbi alle2\n\t"
 	"dsb sy\n\t"
 	"isb\n\t"
-	"mov x7, #0x1005\n\t" /* I, C, M */
-	"orr x6, x6, x7\n\t"
+	"mov x8, #0x1005\n\t" /* I, C, M */
+	"orr x6, x6, x8\n\t"
 	"msr sctlr_el2, x6\n\t"
 	"isb\n\t"
 	"mov sp, x1\n\t"
@@ -78,6 +83,24 @@ static uint64_t memory_features(void)
 
 	__asm__ volatile("mrs %0, id_aa64mmfr0_el1" : "=r"(v));
 	return v;
+}
+
+/* EL2 runs with VHE wherever it can: there are processors that cannot run it without. */
+static bool with_vhe(void)
+{
+	uint64_t v;
+
+	__asm__ volatile("mrs %0, id_aa64mmfr1_el1" : "=r"(v));
+	return (v >> 8 & 15) != 0;
+}
+
+/* What all leaves have; flags as without VHE. */
+static uint64_t leaf(uint64_t flags)
+{
+	flags |= ACCESSED | VALID;
+	if (!with_vhe())
+		return flags | RES1;
+	return (flags & NO_EXECUTE) != 0 ? flags | PRIVILEGED_NO_EXECUTE : flags;
 }
 
 const char *handover_unfit(void)
@@ -163,12 +186,12 @@ static void map_linear(struct handover *h, const struct boot_range *r)
 
 	for (uint64_t at = r->base & ~(MIB2 - 1); at < end; at += MIB2)
 		*entry_of(h, HANDOVER_LINEAR_BASE + at, 21) =
-			at | NO_EXECUTE | ACCESSED | INNER_SHAREABLE | RES1 | MEMORY | VALID;
+			at | leaf(NO_EXECUTE | INNER_SHAREABLE | MEMORY);
 }
 
 static void map_page(struct handover *h, uint64_t at, uint64_t physical, uint64_t flags)
 {
-	*entry_of(h, at, 12) = physical | flags | ACCESSED | RES1 | TABLE | VALID;
+	*entry_of(h, at, 12) = physical | leaf(flags) | TABLE;
 }
 
 static void map_segment(struct handover *h, const struct handover_segment *s)
@@ -226,15 +249,22 @@ _Noreturn void handover_jump(const struct handover *h)
 	register uint64_t mair __asm__("x4") = HANDOVER_MAIR;
 	register uint64_t tcr __asm__("x5");
 	register uint64_t sctlr __asm__("x6") = SCTLR_RES1;
+	register uint64_t hcr __asm__("x7");
 
 	clean((uintptr_t)jump_code, (uint64_t)(jump_code_end - jump_code));
 	clean(h->pool, h->used * BOOT_PAGE);
 	clean(h->image_base, h->link_end - h->link_base);
-	tcr = TCR_FIXED | (ps > PS_MAX ? PS_MAX : ps) << TCR_PS_SHIFT;
+	ps = ps > PS_MAX ? PS_MAX : ps;
+	tcr = TCR_FIXED | ps << TCR_PS_SHIFT;
+	hcr = HCR_RW; /* EL1 is 64-bit; TGE is off */
+	if (with_vhe()) {
+		tcr = TCR_FIXED_VHE | ps << TCR_PS_SHIFT_VHE;
+		hcr |= HCR_E2H;
+	}
 	__asm__ volatile("br %0"
 			 :
 			 : "r"(jump_code), "r"(root), "r"(stack), "r"(entry), "r"(info), "r"(mair),
-			   "r"(tcr), "r"(sctlr)
+			   "r"(tcr), "r"(sctlr), "r"(hcr)
 			 : "memory");
 	__builtin_unreachable();
 }

@@ -3,8 +3,9 @@
  * The state in which the hypervisor is entered on arm64, the same from UEFI (boot/efi_arm64.c) and
  * from the direct entry (boot/direct_arm64.c):
  *
- *  - EL2, non-secure, E2H = TGE = 0, all of DAIF masked, the boot processor alone, MMU and caches
- *    on: 4 KiB granule, 48-bit addresses, MAIR_EL2 = HANDOVER_MAIR.
+ *  - EL2, non-secure, E2H = 1 where the processor has VHE, else 0, TGE = 0, all of DAIF masked, the
+ *    boot processor alone, MMU and caches on: 4 KiB granule, 48-bit addresses, MAIR_EL2 =
+ *    HANDOVER_MAIR.
  *  - pc = the ELF's e_entry; x0 = struct bootinfo in the linear map; sp = the top of a stack of
  *    HANDOVER_STACK_BYTES in the linear map, aligned to 16.
  *  - the page tables hold four things and nothing else: the image at its link addresses, each

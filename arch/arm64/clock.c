@@ -48,9 +48,9 @@ void clock_enable(void)
 	uint64_t counters = PMCR_N(read_sysreg(pmcr_el0));
 
 	write_sysreg(cnthp_ctl_el2, 0);
-	write_sysreg(cntv_ctl_el0, 0);
+	write_el0(cntv_ctl, 0);
 	write_sysreg(cntvoff_el2, start);
-	write_sysreg(cnthctl_el2, CNTHCTL_GUEST);
+	write_sysreg(cnthctl_el2, cpu_vhe ? CNTHCTL_GUEST_VHE : CNTHCTL_GUEST);
 	write_sysreg(mdcr_el2, MDCR_CAUGHT | counters);
 	write_sysreg(pmccfiltr_el0, COUNT_EL2);
 	write_sysreg(pmcntenset_el0, CYCLES);

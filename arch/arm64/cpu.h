@@ -6,6 +6,7 @@
 #ifndef ARCH_ARM64_CPU_H
 #define ARCH_ARM64_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Two steps each, so that a register's name may be a macro. */
@@ -24,6 +25,30 @@
 #define dsb(domain) __asm__ volatile("dsb " #domain : : : "memory")
 #define yield() __asm__ volatile("yield" : : : "memory")
 #define wfi() __asm__ volatile("wfi" : : : "memory")
+
+/*
+ * EL2 runs with VHE (HCR_EL2.E2H) wherever the processor has it; the loaders see to it. The names
+ * of EL1's registers that EL2 has one of too mean EL2's own then, and a guest's are called _EL12;
+ * so are those of its virtual timer, _EL02. A guest's register is accessed by these, without its
+ * suffix: read_el1(sctlr), write_el0(cntv_ctl, 0).
+ */
+extern bool cpu_vhe;
+#define read_el1(name) (cpu_vhe ? read_sysreg(name##_el12) : read_sysreg(name##_el1))
+#define read_el0(name) (cpu_vhe ? read_sysreg(name##_el02) : read_sysreg(name##_el0))
+#define write_el1(name, value)                            \
+	do {                                              \
+		if (cpu_vhe)                              \
+			write_sysreg(name##_el12, value); \
+		else                                      \
+			write_sysreg(name##_el1, value);  \
+	} while (0)
+#define write_el0(name, value)                            \
+	do {                                              \
+		if (cpu_vhe)                              \
+			write_sysreg(name##_el02, value); \
+		else                                      \
+			write_sysreg(name##_el0, value);  \
+	} while (0)
 
 /* HCR_EL2: what is caught, and how a guest's EL1 and EL0 run. */
 #define HCR_VM (UINT64_C(1) << 0)
@@ -46,16 +71,24 @@
 #define HCR_TERR (UINT64_C(1) << 36)
 #define HCR_FWB (UINT64_C(1) << 46)
 
+/* HCR_EL2 while no guest is loaded: only interrupts come to EL2. TGE stays 0. */
+static inline uint64_t hcr_host(void)
+{
+	return HCR_RW | HCR_IMO | HCR_FMO | HCR_AMO | (cpu_vhe ? HCR_E2H : 0);
+}
+
 /*
- * CPTR_EL2 without VHE: SVE (TZ) and SME (TSM, bit 12) are caught, trace too (bit 20), FP is the
- * guest's.
+ * CPTR_EL2: FP is the guest's; SVE, SME, trace and activity monitors are caught. Without VHE by TZ,
+ * TSM, TTA and TAM, and bits that are 1; with it by FPEN = 3, ZEN = SMEN = 0, TTA and TAM.
  */
-#define CPTR_GUEST 0x33ffu
+#define CPTR_GUEST 0x401033ffu
+#define CPTR_GUEST_VHE 0x50300000u
 /* MDCR_EL2: TPM, TPMCR; TDA, TDOSA, TDRA: the performance monitor and the debug registers are
  * caught. HPMN, bits 0..4, is added. */
 #define MDCR_CAUGHT 0xe60u
-/* CNTHCTL_EL2: the guest reads the physical counter, its timer is caught. */
+/* CNTHCTL_EL2: the guest reads the physical counter (EL1PCTEN), its timer is caught. */
 #define CNTHCTL_GUEST 1u
+#define CNTHCTL_GUEST_VHE 0x400u
 
 /* PSTATE and SPSR. */
 #define PSR_MODE 0xfu

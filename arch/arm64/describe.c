@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "arch/arm64/cpu.h"
+#include "arch/arm64/switch.h"
 #include "arch/arm64/vcpu.h"
 
 struct text {
@@ -40,11 +41,8 @@ static void system_registers(struct text *t, const struct arch_vcpu *v)
 {
 	struct el1_state s = v->el1;
 
-	if (v->loaded) {
-#define X(name) s.name = read_sysreg(name);
-		EL1_REGISTERS(X)
-#undef X
-	}
+	if (v->loaded)
+		switch_read(&s);
 	add(t, "sp_el0 %016llx  sp_el1 %016llx  elr_el1 %016llx  spsr_el1 %08llx\n",
 	    (unsigned long long)s.sp_el0, (unsigned long long)s.sp_el1,
 	    (unsigned long long)s.elr_el1, (unsigned long long)s.spsr_el1);

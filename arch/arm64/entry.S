@@ -40,9 +40,9 @@ entry_other:
 	ldp x1, x2, [x0, #CPU_START_ROOT]	/* root, MAIR */
 	ldp x3, x4, [x0, #CPU_START_TCR]	/* TCR, SCTLR */
 	ldp x5, x6, [x0, #CPU_START_STACK]	/* stack, where to go on */
-	ldr x7, [x0, #CPU_START_CPU]
-	mov x8, #0x80000000
+	ldp x7, x8, [x0, #CPU_START_CPU]	/* its number, HCR */
 	msr hcr_el2, x8
+	isb
 	msr mair_el2, x2
 	msr tcr_el2, x3
 	msr ttbr0_el2, x1

@@ -41,12 +41,12 @@ static bool has_pan(void)
 
 static void take(struct arch_vcpu *v, uint64_t esr)
 {
-	uint64_t pstate = inject_pstate(v->pstate, read_sysreg(sctlr_el1));
+	uint64_t pstate = inject_pstate(v->pstate, read_el1(sctlr));
 
-	write_sysreg(esr_el1, esr);
-	write_sysreg(elr_el1, v->pc);
-	write_sysreg(spsr_el1, v->pstate);
-	v->pc = read_sysreg(vbar_el1) + inject_offset(v->pstate);
+	write_el1(esr, esr);
+	write_el1(elr, v->pc);
+	write_el1(spsr, v->pstate);
+	v->pc = read_el1(vbar) + inject_offset(v->pstate);
 	v->pstate = has_pan() ? pstate : pstate & ~PSR_PAN;
 }
 
@@ -62,7 +62,7 @@ void inject_external_abort(struct arch_vcpu *v, bool instruction)
 		instruction ? (lower ? EC_IABT_LOWER : EC_IABT) : (lower ? EC_DABT_LOWER : EC_DABT);
 	uint64_t iss = FSC_EXTERNAL | (instruction ? 0 : ESR_ISS(v->esr) & ISS_WNR);
 
-	write_sysreg(far_el1, v->far);
+	write_el1(far, v->far);
 	take(v, class << EC_SHIFT | ESR_IL | iss);
 }
 #endif

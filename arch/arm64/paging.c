@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One function, map(), writes every entry of the hypervisor's tables (Arm ARM D8.3; 4 KiB granule,
- * 48 bits, the one address range of EL2 without VHE), with the largest page that fits. Entries are
- * only ever added, so no TLB needs a flush. Table pages come out of the memory map until hv has its
- * allocator.
+ * 48 bits; the one address range of EL2, with VHE the lower of two), with the largest page that
+ * fits. Entries are only ever added, so no TLB needs a flush. Table pages come out of the memory
+ * map until hv has its allocator.
  */
 #include "arch/arm64/paging.h"
 
@@ -14,12 +14,13 @@
 #include "arch/arm64/lock.h"
 
 #define PTE_VALID UINT64_C(1)
-#define PTE_TABLE UINT64_C(2) /* a table, or at the last level a page */
-#define PTE_TYPE_SHIFT 2u     /* index into MAIR_EL2: the enum of memory types as it stands */
-#define PTE_RES1 (UINT64_C(1) << 6)
+#define PTE_TABLE UINT64_C(2)	    /* a table, or at the last level a page */
+#define PTE_TYPE_SHIFT 2u	    /* index into MAIR_EL2: the enum of memory types as it stands */
+#define PTE_RES1 (UINT64_C(1) << 6) /* with VHE AP[1]: EL0 may access it, and so must be 0 */
 #define PTE_READ_ONLY (UINT64_C(1) << 7)
 #define PTE_INNER_SHAREABLE (UINT64_C(3) << 8)
 #define PTE_ACCESSED (UINT64_C(1) << 10)
+#define PTE_PXN (UINT64_C(1) << 53) /* with VHE what XN is without */
 #define PTE_NX (UINT64_C(1) << 54)
 #define PTE_ADDRESS UINT64_C(0x0000fffffffff000)
 #define PTE_MEMORY (PTE_INNER_SHAREABLE | (uint64_t)MEM_WRITE_BACK << PTE_TYPE_SHIFT)
@@ -134,12 +135,20 @@ static unsigned page_shift(uint64_t va, uint64_t pa, uint64_t bytes)
 	return ((va | pa) & (BYTES_2M - 1)) == 0 && bytes >= BYTES_2M ? 21 : 12;
 }
 
+static uint64_t of_this_regime(uint64_t flags)
+{
+	if (!cpu_vhe)
+		return flags | PTE_RES1;
+	return (flags & PTE_NX) != 0 ? flags | PTE_PXN : flags;
+}
+
 /*
  * Maps [va, va + bytes) to [pa, ...); all page-aligned, nothing mapped there yet. flags: of the
  * leaf, without VALID. false: out of memory, part of it done.
  */
 static bool map(uint64_t va, uint64_t pa, uint64_t bytes, uint64_t flags)
 {
+	flags = of_this_regime(flags) | PTE_VALID | PTE_ACCESSED;
 	while (bytes != 0) {
 		unsigned shift = page_shift(va, pa, bytes);
 		uint64_t step = UINT64_C(1) << shift, page = shift == 12 ? PTE_TABLE : 0;
@@ -150,9 +159,7 @@ static bool map(uint64_t va, uint64_t pa, uint64_t bytes, uint64_t flags)
 			if (table == NULL)
 				return false;
 		}
-		__atomic_store_n(&table[va >> shift & 511],
-				 pa | flags | page | PTE_VALID | PTE_ACCESSED | PTE_RES1,
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(&table[va >> shift & 511], pa | flags | page, __ATOMIC_RELEASE);
 		va += step;
 		pa += step;
 		bytes -= step;

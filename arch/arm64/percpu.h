@@ -24,7 +24,7 @@
 
 /* What a starting CPU reads without an MMU. */
 struct cpu_start {
-	uint64_t root, mair, tcr, sctlr, stack, go_on, cpu;
+	uint64_t root, mair, tcr, sctlr, stack, go_on, cpu, hcr;
 };
 
 struct cpu {

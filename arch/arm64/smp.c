@@ -59,6 +59,7 @@ enum result arch_cpu_start(unsigned cpu)
 	c->start.stack = (uint64_t)(uintptr_t)c->stack + STACK_BYTES;
 	c->start.go_on = (uint64_t)(uintptr_t)entry_linked;
 	c->start.cpu = cpu;
+	c->start.hcr = hcr_host();
 	paging_registers(&c->start.root, &c->start.mair, &c->start.tcr, &c->start.sctlr);
 	cache_clean(&c->start, sizeof c->start);
 	if (firmware_call(PSCI_CPU_ON, c->mpidr, phys_of(entry_other).v, phys_of(&c->start).v) != 0)

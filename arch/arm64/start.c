@@ -21,12 +21,12 @@
 #define STOP_WAIT_NS UINT64_C(100000000)
 #define SYS_EXIT_EXTENDED 0x20u
 #define ADP_STOPPED_APPLICATION_EXIT 0x20026u
-/* Without VHE, before a guest is there: only interrupts come here. */
-#define HCR_HOST (HCR_RW | HCR_IMO | HCR_FMO | HCR_AMO)
 
 const char arch_name[] = "arm64";
 
 extern unsigned char boot_stack[];
+
+bool cpu_vhe;
 
 static struct platform platform;
 static const struct bootinfo *memory; /* what platform_memory may read */
@@ -84,8 +84,8 @@ static const char *read_tables(const struct bootinfo *boot)
 static void cpu_enable(void)
 {
 	traps_load();
-	write_sysreg(hcr_el2, HCR_HOST);
-	write_sysreg(cptr_el2, CPTR_GUEST);
+	write_sysreg(hcr_el2, hcr_host());
+	write_sysreg(cptr_el2, cpu_vhe ? CPTR_GUEST_VHE : CPTR_GUEST);
 	write_sysreg(hstr_el2, 0);
 	clock_enable();
 	hgic_enable();
@@ -97,10 +97,7 @@ static const char *check(void)
 {
 	if ((read_sysreg(CurrentEL) >> 2 & 3) != 2)
 		return "the hypervisor is not at EL2 (under QEMU: -M virt,virtualization=on)";
-	write_sysreg(hcr_el2, HCR_HOST);
-	isb();
-	if (read_sysreg(hcr_el2) & HCR_E2H)
-		return "this processor runs EL2 with VHE only, which this hypervisor does not use";
+	cpu_vhe = (read_sysreg(hcr_el2) & HCR_E2H) != 0; /* as the loader found it fit */
 	return stage2_check();
 }
 
@@ -116,6 +113,9 @@ static const char *set_up(struct bootinfo *boot)
 	    (why = hgic_init(&platform)) != NULL)
 		return why;
 	stage2_init();
+	hv_log("arm64: EL2 %s VHE; stage 2: %u bits, VMIDs of %u, dirty state by %s\n",
+	       cpu_vhe ? "with" : "without", stage2_ipa_bits(), stage2.vmid_bits,
+	       stage2.hw_dirty ? "the processor" : "faults");
 	cpu_enable();
 	cpus[0].up = true;
 	pci_init(&platform);

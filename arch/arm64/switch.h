@@ -10,4 +10,7 @@ void switch_reset(struct arch_vcpu *v);
 void switch_load(const struct arch_vcpu *v);
 void switch_unload(struct arch_vcpu *v);
 
+/* The registers of the vCPU that is loaded, which stay in the processor. */
+void switch_read(struct el1_state *s);
+
 #endif

@@ -12,36 +12,42 @@
 #include "arch/arch.h"
 #include "arch/arm64/vcpu_offsets.h"
 
-/* The EL1 and EL0 state, by the names that MSR knows. */
-#define EL1_REGISTERS(X)  \
-	X(sctlr_el1)      \
-	X(cpacr_el1)      \
-	X(ttbr0_el1)      \
-	X(ttbr1_el1)      \
-	X(tcr_el1)        \
-	X(mair_el1)       \
-	X(amair_el1)      \
-	X(vbar_el1)       \
-	X(contextidr_el1) \
-	X(esr_el1)        \
-	X(afsr0_el1)      \
-	X(afsr1_el1)      \
-	X(far_el1)        \
-	X(par_el1)        \
-	X(elr_el1)        \
-	X(spsr_el1)       \
-	X(sp_el0)         \
-	X(sp_el1)         \
-	X(tpidr_el0)      \
-	X(tpidrro_el0)    \
-	X(tpidr_el1)      \
-	X(cntkctl_el1)    \
-	X(csselr_el1)     \
+/* The EL1 and EL0 state. These registers have one name, whichever way EL2 runs. */
+#define EL1_REGISTERS(X) \
+	X(par_el1)       \
+	X(sp_el0)        \
+	X(sp_el1)        \
+	X(tpidr_el0)     \
+	X(tpidrro_el0)   \
+	X(tpidr_el1)     \
+	X(csselr_el1)    \
 	X(mdscr_el1)
+
+/* The names of these end in _EL1, or with VHE in _EL12 (see cpu.h). */
+#define EL1_RENAMED(X) \
+	X(sctlr)       \
+	X(cpacr)       \
+	X(ttbr0)       \
+	X(ttbr1)       \
+	X(tcr)         \
+	X(mair)        \
+	X(amair)       \
+	X(vbar)        \
+	X(contextidr)  \
+	X(esr)         \
+	X(afsr0)       \
+	X(afsr1)       \
+	X(far)         \
+	X(elr)         \
+	X(spsr)        \
+	X(cntkctl)
 
 struct el1_state {
 #define X(name) uint64_t name;
 	EL1_REGISTERS(X)
+#undef X
+#define X(name) uint64_t name##_el1;
+	EL1_RENAMED(X)
 #undef X
 };
 

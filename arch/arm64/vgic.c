@@ -115,17 +115,17 @@ void vgic_load(struct arch_vcpu *v)
 	write_sysreg(ICH_HCR_EL2, hcr_of(v));
 	if (v->timer_active)
 		hgic_timer_active(true);
-	write_sysreg(cntv_cval_el0, v->timer.cval);
-	write_sysreg(cntv_ctl_el0, v->timer.ctl);
+	write_el0(cntv_cval, v->timer.cval);
+	write_el0(cntv_ctl, v->timer.ctl);
 }
 
 void vgic_unload(struct arch_vcpu *v)
 {
 	struct vgic_state *g = &v->vgic;
 
-	v->timer.ctl = read_sysreg(cntv_ctl_el0) & 3;
-	v->timer.cval = read_sysreg(cntv_cval_el0);
-	write_sysreg(cntv_ctl_el0, 0);
+	v->timer.ctl = read_el0(cntv_ctl) & 3;
+	v->timer.cval = read_el0(cntv_cval);
+	write_el0(cntv_ctl, 0);
 	isb();
 	if (v->timer_active)
 		hgic_timer_active(false);
@@ -143,7 +143,7 @@ void vgic_unload(struct arch_vcpu *v)
 
 static bool line_high(void)
 {
-	return TIMER_LINE(read_sysreg(cntv_ctl_el0));
+	return TIMER_LINE(read_el0(cntv_ctl));
 }
 
 /* The line has fallen, or the guest has ended the interrupt: the CPU may signal it anew. */
@@ -184,9 +184,9 @@ bool vtimer_changed(struct arch_vcpu *v, bool *level)
 
 uint64_t vtimer_next(const struct arch_vcpu *v)
 {
-	if (v->timer_active || !TIMER_ON(read_sysreg(cntv_ctl_el0)))
+	if (v->timer_active || !TIMER_ON(read_el0(cntv_ctl)))
 		return UINT64_MAX;
-	return clock_guest_ns(read_sysreg(cntv_cval_el0));
+	return clock_guest_ns(read_el0(cntv_cval));
 }
 
 bool vtimer_due(const struct arch_vcpu *v)

@@ -117,14 +117,16 @@ REFUSED = [
 ]
 
 
-def conformance(name, *words):
+def conformance(name, vhe, *words):
     return run(f"conformance, {name}", "run", "-config", "{dir}/vm.dts", *words, reason="selftest",
-               says=(r"conformance: \d{2} passed, 0 failed",), files={"vm.dts": SELFTEST})
+               says=(r"conformance: \d{2} passed, 0 failed", f"arm64: EL2 {vhe} VHE"), files={"vm.dts": SELFTEST})
 
 
-PROCESSORS = [conformance("max, 2 CPUs", "--cpus", 2), conformance("neoverse-n1", *N1), conformance("cortex-a72", *A72),
-              conformance("max, counted", "--count"), conformance("cortex-a72, UEFI, release", *A72, *RELEASE,
-                                                                  "--firmware", "uefi")]
+PROCESSORS = [conformance("max, 2 CPUs", "with", "--cpus", 2), conformance("neoverse-n1", "with", *N1),
+              conformance("cortex-a72, 2 CPUs", "without", *A72, "--cpus", 2),
+              conformance("max, counted", "with", "--count"),
+              conformance("max, UEFI, release", "with", *RELEASE, "--firmware", "uefi"),
+              conformance("cortex-a72, UEFI, release", "without", *A72, *RELEASE, "--firmware", "uefi")]
 
 
 def parameters(runs):
