@@ -9,7 +9,7 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tools"))
-from tenure_lib import Refused, config, console, picture  # noqa: E402  pylint: disable=wrong-import-position
+from tenure_lib import Refused, config, console, machine, picture  # noqa: E402  pylint: disable=wrong-import-position
 
 
 class Streams:
@@ -57,8 +57,32 @@ def test_only_the_last_end_counts_and_only_at_the_line_s_start():
     assert s.splitter.end == (70, "last")
 
 
+FIRMWARE = (b"[    0.069312639,5] OPAL v7.0 starting...\r\n" + STREAM.replace(
+    b"hello\r\n", b"hello\r\n[    0.123456789,5] said by a guest\r\n[    0.000000] Linux\r\n")
+            + b"[    1.049649980,5] OPAL: Shutdown request type 0x0...\r\n")
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_firmware_s_lines_are_not_a_guest_s(piece):
+    s = Streams(firmware=machine.BOARDS["ppc64"]["prints"])
+    for at in range(0, len(FIRMWARE), piece):
+        s.splitter.feed(FIRMWARE[at:at + piece])
+    s.splitter.close()
+    assert s.guest == (b"hello\r\n[    0.123456789,5] said by a guest\r\n[    0.000000] Linux\r\n"
+                       b"tenure is a word\r\n/ # ten\r\n")
+    assert s.hypervisor == b"tenure: version 1\r\ntenure: vm guest has ended\r\n"
+    assert s.splitter.end == (11, "exit")
+
+
+def test_firmware_s_other_lines_are_shown():
+    s = Streams(firmware=machine.BOARDS["ppc64"]["prints"])
+    s.splitter.feed(b"[    0.069312639,5] OPAL v7.0 starting...\nqemu: something\n")
+    s.splitter.close()
+    assert s.guest == b"qemu: something\n" and s.hypervisor == b""
+
+
 def test_verbose_shows_the_end():
-    s = Streams(show_end=True)
+    s = Streams(show_all=True)
     s.splitter.feed(b"tenure: end status=0 reason=reset\n")
     assert b"reason=reset" in s.hypervisor
 
@@ -153,6 +177,10 @@ def test_initramfs_is_the_same_each_time(tmp_path):
     (["run", "-kernel", "/bin/true", "-m", "lots"], "not a size"),
     (["run", "-config", "/nonexistent.dts"], "no such file"),
     (["run", "-config", "/dev/null", "-kernel", "/bin/true"], "do not go with it"),
+    (["run", "-kernel", "/bin/true", "--arch", "arm64", "--firmware", "pvh"], "on arm64 it is uefi or direct"),
+    (["tour", "--arch", "ppc64", "--firmware", "uefi"], "on ppc64 it is direct"),
+    (["run", "-kernel", "/bin/true", "--arch", "ppc64", "--cpu", "power8"], "power9 or power10"),
+    (["run", "-kernel", "/bin/true", "--arch", "ppc64", "--count"], "counts by a plugin"),
 ])
 def test_refusals(words, sentence):
     done = subprocess.run([TOP / "tools/tenure", *words], text=True, capture_output=True, check=False,

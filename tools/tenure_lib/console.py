@@ -15,11 +15,13 @@ ESCAPE = b"\x1d"  # Ctrl-], the monitor's; three in a second end QEMU
 
 class Splitter:
     """Takes the stream in pieces of any size. A line that may still turn out to be the hypervisor's
-    is held back; anything else goes out at once, so that a prompt is seen before its line ends."""
+    is held back; anything else goes out at once, so that a prompt is seen before its line ends.
+    firmware: how the lines begin that the firmware prints before the hypervisor's first and after its last."""
 
-    def __init__(self, guest, hypervisor, on_line=None, show_end=False, hidden=None):
+    def __init__(self, guest, hypervisor, on_line=None, show_all=False, hidden=None, firmware=None):
         self.guest, self.hypervisor, self.hidden = guest, hypervisor, hidden
-        self.on_line, self.show_end = on_line, show_end
+        self.on_line, self.show_all = on_line, show_all
+        self.firmware = self.outside = firmware
         self.line = b""
         self.passing = False  # this line's beginning has been shown as the guest's
         self.end = None       # (status, reason), once told
@@ -41,7 +43,7 @@ class Splitter:
 
     def _may_be_mark(self):
         line = self.line.lstrip(b"\r")
-        return line.startswith(MARK) or MARK.startswith(line)
+        return self.outside is not None or line.startswith(MARK) or MARK.startswith(line)
 
     def _finish(self):
         line, self.line = self.line, b""
@@ -50,10 +52,13 @@ class Splitter:
             told = END.match(bare)
             if told:
                 self.end = (int(told.group(1)), told.group(2).decode())
+            if bare.startswith(MARK):
+                self.outside = self.firmware if told else None
+            firmwares = self.outside is not None and self.outside.match(bare)
             if self.hidden and bare.startswith(self.hidden):
                 pass
-            elif not told or self.show_end:
-                (self.hypervisor if bare.startswith(MARK) else self.guest)(line)
+            elif self.show_all or not told and not firmwares:
+                (self.hypervisor if bare.startswith(MARK) or firmwares else self.guest)(line)
         self.passing = False
         if self.on_line:
             self.on_line(bare.decode(errors="replace"))

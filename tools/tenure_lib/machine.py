@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import queue
+import re
 import select
 import shutil
 import signal
@@ -24,6 +25,11 @@ BOARDS = {
               "loader": "BOOTAA64.EFI",
               "words": ["-machine", "virt,virtualization=on,gic-version=3", "-semihosting"],
               "code": "/usr/share/AAVMF/AAVMF_CODE.fd", "vars": "/usr/share/AAVMF/AAVMF_VARS.fd"},
+    # skiboot, QEMU's own firmware for it, starts the ELF file. It powers off through the BMC, and prints its own lines.
+    "ppc64": {"program": "qemu-system-ppc64", "cpu": "power9", "direct": "direct", "loader": None,
+              "machines": {"power9": "powernv9", "power10": "powernv10"},
+              "words": ["-device", "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-bt,bmc=bmc,irq=10"],
+              "prints": re.compile(rb"\[ *\d+\.\d{9},\d\] ")},
 }
 ARCHIVE = 0x41000000  # where arm64's direct entry looks for its archive
 SHARED_BYTES = 16 << 20  # the ivshmem device's memory
@@ -41,7 +47,7 @@ def image(options, directory, dtb, modules):
     board = BOARDS[options.arch]
     out = os.path.join(TOP, "build", options.arch, options.build)
     elf = options.elf or os.path.join(out, "tenure.elf")
-    efi = options.efi or os.path.join(out, board["loader"])
+    efi = options.efi or os.path.join(out, board["loader"] or "")
     for needed in [elf] + ([efi] if options.firmware == "uefi" else []):
         if not os.path.isfile(needed):
             raise CannotStart(f"{needed} is not there: `make all ARCH={options.arch} BUILD={options.build}` makes it")
@@ -50,8 +56,8 @@ def image(options, directory, dtb, modules):
         archive = os.path.join(directory, "image.cpio")
         words += ["--cpio", archive]
         result = ["-kernel", elf] + (
-            ["-initrd", archive] if options.arch == "x86"
-            else ["-device", f"loader,file={archive},addr={ARCHIVE:#x},force-raw=on"])
+            ["-device", f"loader,file={archive},addr={ARCHIVE:#x},force-raw=on"] if options.arch == "arm64"
+            else ["-initrd", archive])
     else:
         esp = os.path.join(directory, "esp")
         words += ["--elf", elf, "--efi", efi, "--esp", esp]
@@ -84,7 +90,8 @@ def command(options, directory, boot, host_memory):
     board = BOARDS[options.arch]
     # x86: the first of several processors is left alone under TCG: arch/x86/smp.c says why.
     processors = options.cpus + (options.arch == "x86" and options.cpus > 1)
-    words = [board["program"], "-cpu", options.cpu, "-smp", str(processors),
+    model = ["-M", board["machines"][options.cpu]] if "machines" in board else ["-cpu", options.cpu]
+    words = [board["program"], *model, "-smp", str(processors),
              "-m", f"{host_memory >> 20}M", "-nodefaults", "-display", "none", "-no-reboot",
              "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
              "-qmp", f"unix:{os.path.join(directory, 'qmp')},server=on,wait=off"] + board["words"]
