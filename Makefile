@@ -128,7 +128,7 @@ check: ## the tests that need no emulator: under a minute
 bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
 	$(Q)tools/setup $(ARCH)
 	$(Q)$(MAKE) BUILD=release all
-	$(Q)tests/bench/run --arch $(ARCH)
+	$(Q)tests/bench/run --arch $(ARCH) --runs 2
 
 coverage: ## what the tests on the host reach of mm/ and hv/, into build/coverage; fails under its bounds
 	$(Q)tools/setup

@@ -122,6 +122,13 @@ enum tenure_query {
 	TENURE_QUERY_MAX_ROUNDS = 11, /* most rounds that one fault has needed so far (N8) */
 	TENURE_QUERY_FREE_FRAMES = 12, /* frames on free lists */
 	TENURE_QUERY_SPURIOUS = 13,    /* faults that another CPU had mended (S9) */
+	TENURE_QUERY_TABLES = 14, /* table pages of the VM's stage-2 tree, the root not counted */
+	TENURE_QUERY_OWN_FRAMES =
+		15, /* frames in use that are no guest's memory: tables, objects */
+	TENURE_QUERY_START_COST =
+		16, /* instructions from the hypervisor's entry to this VM's start */
+	TENURE_QUERY_CLEAR_COST =
+		17, /* instructions to fill a page with zeros, tried on the spot */
 };
 
 /* The page that stats_page keeps up to date. seq is odd while it is being written. */

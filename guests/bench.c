@@ -2,33 +2,54 @@
 /*
  * What things cost, in executed instructions: under QEMU's -icount a counter of the processor
  * counts them. Each line is "bench: NAME VALUE", the mean from guest to guest, the loop around it
- * subtracted. Its configuration is guests/bench.dts: 4 KiB leaves only, one vCPU, device memory
- * number 0 an ivshmem BAR.
+ * subtracted. The command line's first word says which part runs, for each wants its own machine
+ * (tests/bench/run has them all):
+ *
+ *	pages	4 KiB leaves: faults, notices, memslots, calls, an interrupt; guests/bench.dts
+ *	huge	2 MiB leaves
+ *	switch	two vCPUs on one CPU
+ *	cpus	a vCPU on each CPU: what a notice costs more for each
+ *	stay	one of many VMs; the first counts what they take
+ *
+ * Device memory number 0 is an ivshmem BAR.
  */
+#include <stdatomic.h>
+
 #include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
+#include "guests/lib/irq.h"
 
-#define BAR 0x110000000ull
+#define BAR 0xc0000000ull
 #define BAR_BYTES (16 * MIB)
-#define AREA 0x140000000ull
+#define AREA 0x100000000ull
 #define AREA_BYTES (64 * MIB)
+#define ELSEWHERE 0x180000000ull
+#define GIB (1024 * MIB)
 #define CALLS 4096ull
+#define RW 3ull
+#define READ_ONLY 1ull
 
 static volatile uint64_t sink;
+static _Atomic bool stop;
+static _Atomic unsigned ready;
 
-static void result(const char *name, uint64_t instructions, uint64_t of)
+static void result(const char *name, uint64_t total, uint64_t of)
 {
-	uint64_t tenths = (instructions * 10 + of / 2) / of;
+	uint64_t tenths = (total * 10 + of / 2) / of;
 
 	print("bench: %s %lu.%lu\n", name, (unsigned long)(tenths / 10),
 	      (unsigned long)(tenths % 10));
 }
 
-static __attribute__((noinline)) uint64_t touch(uint64_t gpa, uint64_t bytes, bool write)
+/* ---- Touching ----------------------------------------------------------------------------------
+ */
+
+static __attribute__((noinline)) uint64_t touch(uint64_t gpa, uint64_t bytes, uint64_t step,
+						bool write)
 {
 	uint64_t before = cycles();
 
-	for (uint64_t at = gpa; at < gpa + bytes; at += PAGE) {
+	for (uint64_t at = gpa; at < gpa + bytes; at += step) {
 		if (write)
 			write64(at, at);
 		else
@@ -37,93 +58,289 @@ static __attribute__((noinline)) uint64_t touch(uint64_t gpa, uint64_t bytes, bo
 	return cycles() - before;
 }
 
-/* What the touches alone cost, with all leaves there. */
-static uint64_t touch_again(uint64_t gpa, uint64_t bytes, bool write)
+/* What the touches' faults cost: the touches alone, with all leaves there, taken off. */
+static uint64_t faulting(uint64_t gpa, uint64_t bytes, uint64_t step, bool write)
 {
-	return touch(gpa, bytes, write);
+	uint64_t cost = touch(gpa, bytes, step, write);
+
+	return cost - touch(gpa, bytes, step, write);
 }
 
-static void faults(const char *name, uint64_t gpa, uint64_t bytes, bool write)
+static void present(const char *name, uint64_t gpa, uint64_t bytes, uint64_t step, bool write)
 {
-	uint64_t cost;
-
-	(void)touch(gpa, bytes, true);
+	(void)touch(gpa, bytes, step, true);
 	report_equal(hc_zap(gpa, bytes), 0, "the leaves are gone");
-	cost = touch(gpa, bytes, write);
-	result(name, cost - touch_again(gpa, bytes, write), bytes / PAGE);
+	result(name, faulting(gpa, bytes, step, write), bytes / step);
 }
 
-static void first_touches(const char *name, uint64_t gpa, uint64_t bytes, bool write)
+/* Less the clearing of what is touched. */
+static void absent(const char *name, uint64_t gpa, uint64_t bytes, uint64_t step, bool write)
 {
-	uint64_t cost;
+	uint64_t clear = (uint64_t)hc_query(0, TENURE_QUERY_CLEAR_COST) * (bytes / PAGE);
 
 	report_equal(hc_drop(gpa, bytes), 0, "the pages are gone");
-	cost = touch(gpa, bytes, write);
-	result(name, cost - touch_again(gpa, bytes, write), bytes / PAGE);
+	result(name, faulting(gpa, bytes, step, write) - clear, bytes / step);
+}
+
+/* Each page zapped by itself: its table stays, as it does when single pages come and go. */
+static void refaults(uint64_t gpa, uint64_t bytes)
+{
+	for (uint64_t at = gpa; at < gpa + bytes; at += PAGE)
+		(void)hc_zap(at, PAGE);
+	result("refault_4k", faulting(gpa, bytes, PAGE, true), bytes / PAGE);
+}
+
+/*
+ * Leaves that are read-only although the host would have them writable by now: read while the
+ * host's entries forbade writing, which a pin for writing has changed since.
+ */
+static void widens(uint64_t gpa, uint64_t bytes)
+{
+	uint64_t wrong = 0;
+
+	report_equal(hc_protect(gpa, bytes, READ_ONLY), 0, "the host's entries are read-only");
+	report_equal(hc_protect(gpa, bytes, RW), 0, "... and may be widened");
+	(void)touch(gpa, bytes, PAGE, false);
+	for (uint64_t at = gpa; at < gpa + bytes; at += PAGE) {
+		int64_t pin = hc_pin(at);
+		wrong += pin < 0 || hc_unpin((uint64_t)pin) != 0;
+		wrong += hc_query(at, TENURE_QUERY_WRITABLE) != 0;
+	}
+	report_equal(wrong, 0, "the leaves are read-only, the host's entries are not");
+	result("widen_4k", faulting(gpa, bytes, PAGE, true), bytes / PAGE);
+}
+
+/* ---- Calls, devices, interrupts ----------------------------------------------------------------
+ */
+
+static uint64_t empty_loop(void)
+{
+	uint64_t before = cycles();
+
+	for (uint64_t i = 0; i < CALLS; i++)
+		__asm__ volatile("" : : : "memory");
+	return cycles() - before;
+}
+
+static uint64_t nothing(void)
+{
+	uint64_t before = cycles();
+
+	for (uint64_t i = 0; i < CALLS; i++)
+		(void)hc_nop();
+	return cycles() - before;
 }
 
 static void calls(void)
 {
-	uint64_t before, empty, cost;
+	uint64_t empty = empty_loop(), before;
 
-	before = cycles();
-	for (uint64_t i = 0; i < CALLS; i++)
-		__asm__ volatile("" : : : "memory");
-	empty = cycles() - before;
-	before = cycles();
-	for (uint64_t i = 0; i < CALLS; i++)
-		(void)hc_nop();
-	cost = cycles() - before;
-	result("hypercall", cost - empty, CALLS);
+	result("hypercall", nothing() - empty, CALLS);
 	before = cycles();
 	for (uint64_t i = 0; i < CALLS; i++)
 		device_write();
-	cost = cycles() - before;
-	result(DEVICE_WRITE_NAME, cost - empty, CALLS);
+	result("device_access", cycles() - before - empty, CALLS);
 	before = cycles();
 	for (uint64_t i = 0; i < CALLS; i++)
 		register_read();
-	cost = cycles() - before;
-	result(REGISTER_NAME, cost - empty, CALLS);
+	result(REGISTER_NAME, cycles() - before - empty, CALLS);
+}
+
+static void interrupts(void)
+{
+	const uint64_t rounds = 256;
+	uint64_t sum = 0, missed = 0;
+
+	irq_prepare();
+	for (uint64_t i = 0; i < rounds; i++) {
+		uint64_t cost = irq_cost();
+		sum += cost;
+		missed += cost == 0;
+	}
+	report_equal(missed, 0, "each interrupt came");
+	result("irq_inject", sum, rounds);
+}
+
+/* ---- Notices, memslots -------------------------------------------------------------------------
+ */
+
+/* A notice for each page of the area, less what a hypercall costs. */
+static uint64_t each_page(uint64_t pages)
+{
+	uint64_t call = nothing() * pages / CALLS, before = cycles();
+
+	for (uint64_t page = 0; page < pages; page++)
+		(void)hc_zap(AREA + page * PAGE, PAGE);
+	return cycles() - before - call;
 }
 
 static void notices(void)
 {
 	uint64_t before;
 
-	(void)touch(AREA, AREA_BYTES, true);
+	(void)touch(AREA, AREA_BYTES, PAGE, true);
 	before = cycles();
 	(void)hc_zap(AREA, AREA_BYTES);
 	result("notice_64m_per_page", cycles() - before, AREA_BYTES / PAGE);
-	(void)touch(AREA, AREA_BYTES, true);
-	before = cycles();
-	for (uint64_t at = AREA; at < AREA + AREA_BYTES; at += PAGE)
-		(void)hc_zap(at, PAGE);
-	result("notice_page_by_page", cycles() - before, AREA_BYTES / PAGE);
-	(void)touch(AREA, AREA_BYTES, true);
+	(void)touch(AREA, AREA_BYTES, PAGE, true);
+	result("notice_one_page", each_page(AREA_BYTES / PAGE), AREA_BYTES / PAGE);
+	(void)touch(AREA, AREA_BYTES, PAGE, true);
 	before = cycles();
 	(void)hc_drop(AREA, AREA_BYTES);
 	result("drop_64m_per_page", cycles() - before, AREA_BYTES / PAGE);
 }
 
-void guest_main(const char *cmdline)
+/* Moving a memslot is deleting it and making it elsewhere: its memory stays. */
+static void memslots(uint64_t slot)
 {
-	int64_t slot = hc_slot_create(AREA, AREA_BYTES, 0, 0);
 	uint64_t before;
 
-	(void)cmdline;
+	(void)touch(AREA, AREA_BYTES, PAGE, true);
+	before = cycles();
+	report_equal(hc_slot_move(slot, ELSEWHERE), 0, "the memslot is moved");
+	result("slot_delete_per_page", cycles() - before, AREA_BYTES / PAGE);
+	report_equal(hc_query(AREA, TENURE_QUERY_LEAF), 0, "no leaf is left behind");
+	report_equal(read64(ELSEWHERE + PAGE), AREA + PAGE, "its memory is at the other place");
+	(void)touch(ELSEWHERE, AREA_BYTES, PAGE, true);
+	before = cycles();
+	report_equal(hc_slot_delete(slot), 0, "the memslot is deleted");
+	result("slot_delete_and_drop_per_page", cycles() - before, AREA_BYTES / PAGE);
+}
+
+/* Table pages of both trees, the host's and stage-2's, for a memslot of which all is mapped. */
+static void tables(const char *name, uint64_t bytes, uint64_t step)
+{
+	uint64_t before = (uint64_t)hc_query(0, TENURE_QUERY_OWN_FRAMES);
+	int64_t slot = hc_slot_create(AREA, bytes, 0, 0);
+
+	report(slot >= 0, "a memslot to count tables for");
+	(void)touch(AREA, bytes, step, true);
+	result(name, (uint64_t)hc_query(0, TENURE_QUERY_OWN_FRAMES) - before, 1);
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
+}
+
+/* ---- The parts ---------------------------------------------------------------------------------
+ */
+
+static void part_pages(void)
+{
+	int64_t slot;
+
+	result("first_guest_insn", (uint64_t)hc_query(0, TENURE_QUERY_START_COST), 1);
+	result("page_clear", (uint64_t)hc_query(0, TENURE_QUERY_CLEAR_COST), 1);
+	result("own_pages_1_vm", (uint64_t)hc_query(0, TENURE_QUERY_OWN_FRAMES), 1);
+	tables("tables_64m", AREA_BYTES, PAGE);
+	tables("tables_4g", 4 * GIB, HUGE); /* one page of each table's */
+	slot = hc_slot_create(AREA, AREA_BYTES, 0, 0);
 	report(slot >= 0, "a memslot of 64 MiB");
 	calls();
-	faults("fault_4k_present", AREA, AREA_BYTES, true);
-	faults("fault_4k_present_read", AREA, AREA_BYTES, false);
+	interrupts();
+	present("fault_4k_present", AREA, AREA_BYTES, PAGE, true);
+	present("fault_4k_present_read", AREA, AREA_BYTES, PAGE, false);
 	report_equal(hc_query(AREA, TENURE_QUERY_LEAF), 1, "its leaves are of 4 KiB");
-	first_touches("fault_4k_absent", AREA, AREA_BYTES, true);
-	first_touches("fault_4k_absent_read", AREA, AREA_BYTES, false);
-	faults("fault_pfnmap_4k", BAR, BAR_BYTES, true);
+	absent("fault_4k_absent", AREA, AREA_BYTES, PAGE, true);
+	absent("fault_4k_absent_read", AREA, AREA_BYTES, PAGE, false);
+	refaults(AREA, AREA_BYTES);
+	widens(AREA, AREA_BYTES);
+	present("fault_pfnmap_4k", BAR, BAR_BYTES, PAGE, true);
 	report_equal(hc_query(BAR, TENURE_QUERY_LEAF), 1, "the BAR's leaves are of 4 KiB");
 	notices();
-	(void)touch(AREA, AREA_BYTES, true);
+	memslots((uint64_t)slot);
+}
+
+static void part_huge(void)
+{
+	report(hc_slot_create(AREA, 4 * AREA_BYTES, 0, 0) >= 0, "a memslot of 256 MiB");
+	present("fault_2m_present", AREA, 4 * AREA_BYTES, HUGE, true);
+	report_equal(hc_query(AREA, TENURE_QUERY_LEAF), 2, "its leaves are of 2 MiB");
+	absent("fault_2m_absent", AREA, 4 * AREA_BYTES, HUGE, true);
+	present("fault_pfnmap_2m", BAR, BAR_BYTES, HUGE, true);
+	report_equal(hc_query(BAR, TENURE_QUERY_LEAF), 2, "the BAR's leaves are of 2 MiB");
+}
+
+static void yield_until_told(uint64_t mark)
+{
+	fp_set(mark);
+	atomic_fetch_add(&ready, 1);
+	while (!stop)
+		(void)hc_yield();
+	report(fp_is(mark), "its FP registers are its own");
+}
+
+static void part_switch(void)
+{
+	uint64_t before;
+
+	report_equal(cpu_run(1, yield_until_told, 0x1111), 0, "another vCPU on the same CPU");
+	while (ready == 0)
+		(void)hc_yield();
+	fp_set(0x2222);
 	before = cycles();
-	report_equal(hc_slot_delete((uint64_t)slot), 0, "the memslot is deleted");
-	result("slot_delete_per_page", cycles() - before, AREA_BYTES / PAGE);
+	for (uint64_t i = 0; i < CALLS; i++)
+		(void)hc_yield();
+	result("vcpu_switch", cycles() - before, 2 * CALLS);
+	report(fp_is(0x2222), "so are these");
+	stop = true;
+	while (!cpu_idle(1))
+		(void)hc_yield();
+}
+
+static void spin_until_told(uint64_t unused)
+{
+	(void)unused;
+	atomic_fetch_add(&ready, 1);
+	while (!atomic_load_explicit(&stop, memory_order_relaxed))
+		pause();
+}
+
+/* vCPUs 1, 2 and 3 go into their guest one after another. */
+static void part_cpus(unsigned vcpus)
+{
+	const uint64_t pages = 512;
+	uint64_t alone = 0, cost = 0;
+
+	report(hc_slot_create(AREA, AREA_BYTES, 0, 0) >= 0, "a memslot");
+	for (unsigned others = 0; others < vcpus; others++) {
+		if (others != 0) {
+			report_equal(cpu_run(others, spin_until_told, 0), 0, "another CPU");
+			while (ready != others)
+				pause();
+		}
+		(void)touch(AREA, AREA_BYTES, PAGE, true);
+		cost = each_page(pages);
+		if (others == 0)
+			alone = cost;
+	}
+	result("notice_per_cpu", cost > alone ? cost - alone : 0, pages * (vcpus - 1));
+	stop = true;
+	for (unsigned i = 1; i < vcpus; i++)
+		cpu_wait(i);
+}
+
+/* VMs that stay a while, by turns; the first one counts when all are there, and ends first. */
+static void part_stay(bool first)
+{
+	for (unsigned turn = 0; turn < 1000; turn++) {
+		if (first && turn == 100) {
+			result("own_pages_16_vms", (uint64_t)hc_query(0, TENURE_QUERY_OWN_FRAMES),
+			       1);
+			return;
+		}
+		(void)hc_yield();
+	}
+}
+
+void guest_main(const char *cmdline)
+{
+	if (has_word(cmdline, "huge"))
+		part_huge();
+	else if (has_word(cmdline, "switch"))
+		part_switch();
+	else if (has_word(cmdline, "cpus"))
+		part_cpus(4);
+	else if (has_word(cmdline, "stay"))
+		part_stay(has_word(cmdline, "first"));
+	else
+		part_pages();
+	report(true, "this part is over");
 }

@@ -17,7 +17,7 @@ GUEST_CFLAGS_64    := $(GUEST_CFLAGS_$(ARCH))
 GUEST_CFLAGS_32    := -target i386-unknown-none-elf $(GUEST_CFLAGS)
 GUEST_LDFLAGS := --fatal-warnings -z noexecstack --build-id=none -z max-page-size=4096 -nostdlib
 
-GUEST_LIB    := guest.c.o guest_$(ARCH).c.o serial_$(ARCH).c.o text.c.o drawing.c.o
+GUEST_LIB    := guest.c.o guest_$(ARCH).c.o irq_$(ARCH).c.o serial_$(ARCH).c.o text.c.o drawing.c.o
 GUEST_START_x86   := start64.S.o
 GUEST_START_arm64 := start_arm64.S.o
 GUEST_LIB_64 := $(addprefix $(GUEST_OUT)/obj64/lib/,$(GUEST_START_$(ARCH)) $(GUEST_LIB))

@@ -14,6 +14,18 @@
 
 _Static_assert(MM_MAX_CPUS >= ARCH_MAX_CPUS, "mm/ has room for every CPU");
 
+static uint64_t began; /* arch_counter when the hypervisor was entered */
+
+void env_begin(void)
+{
+	began = arch_counter();
+}
+
+uint64_t env_age(void)
+{
+	return arch_counter() - began;
+}
+
 unsigned mm_cpu(void)
 {
 	return arch_cpu_id();
@@ -27,6 +39,11 @@ void mm_relax(void)
 void *mm_linear(pfn_t n)
 {
 	return arch_linear(pfn_to_hpa(n));
+}
+
+void mm_page_clear(void *page)
+{
+	arch_page_clear(page);
 }
 
 void mm_broken(const char *file, int line, const char *what)

@@ -11,6 +11,10 @@
 #include "mm/addr.h"
 #include "mm/result.h"
 
+/* hv_main's first step; and what arch_counter has counted since. */
+void env_begin(void);
+uint64_t env_age(void);
+
 struct env_block {
 	pfn_t first;
 	void *memory; /* zeroed */

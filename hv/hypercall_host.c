@@ -9,6 +9,7 @@
 
 #include "guests/abi.h"
 #include "hv/drv/device_memory.h"
+#include "hv/env.h"
 #include "hv/explain.h"
 #include "hv/hypercall.h"
 #include "hv/trace.h"
@@ -419,6 +420,54 @@ static enum result query_leaf(struct vm *vm, gpa_t at, uint64_t what, uint64_t *
 	return leaf || what == TENURE_QUERY_LEAF ? OK : NO_BACKING;
 }
 
+/* Frames that are neither free nor a guest's: what the hypervisor itself uses, and pools. */
+static uint64_t own_frames(void)
+{
+	uint64_t used;
+
+	grace_drain(); /* what waits for its grace period only is free */
+	used = block_total_frames() - block_free_frames();
+	for (unsigned i = 0; i < vm_count; i++)
+		used -= vms[i]->space.counted;
+	return used;
+}
+
+/* What clearing a page costs: to be taken off a first touch, which is else the page's clearing. */
+static enum result clear_cost(uint64_t *answer)
+{
+	struct env_block page;
+
+	enum result r = env_block_get(0, &page);
+	if (r != OK)
+		return r;
+	uint64_t before = arch_counter();
+	mm_page_clear(page.memory);
+	*answer = arch_counter() - before;
+	env_block_put(page.first, 0);
+	return OK;
+}
+
+/* ... of the VM, the host and the machine: no page is looked at. */
+static enum result query_count(struct vm *vm, uint64_t what, uint64_t *answer)
+{
+	switch (what) {
+	case TENURE_QUERY_FAULTS: *answer = atomic_load(&vm->stats.faults); return OK;
+	case TENURE_QUERY_NOTICES: *answer = atomic_load(&vm->space.notifier.begun); return OK;
+	case TENURE_QUERY_RACED: *answer = atomic_load(&vm->stats.raced); return OK;
+	case TENURE_QUERY_MAX_ROUNDS: *answer = atomic_load(&vm->stats.max_rounds); return OK;
+	case TENURE_QUERY_FREE_FRAMES:
+		grace_drain();
+		*answer = block_free_frames();
+		return OK;
+	case TENURE_QUERY_SPURIOUS: *answer = atomic_load(&vm->stats.spurious); return OK;
+	case TENURE_QUERY_TABLES: *answer = vm->s2.tables; return OK;
+	case TENURE_QUERY_OWN_FRAMES: *answer = own_frames(); return OK;
+	case TENURE_QUERY_START_COST: *answer = vm->start_cost; return OK;
+	case TENURE_QUERY_CLEAR_COST: return clear_cost(answer);
+	default: return BAD_ARGUMENT;
+	}
+}
+
 enum result call_query(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
 {
 	struct vm *vm = v->vm;
@@ -432,16 +481,7 @@ enum result call_query(struct vcpu *v, const uint64_t *arg, uint64_t *answer)
 	case TENURE_QUERY_LEAF:
 	case TENURE_QUERY_WRITABLE:
 	case TENURE_QUERY_MEMTYPE: return query_leaf(vm, gpa(arg[0]), arg[1], answer);
-	case TENURE_QUERY_FAULTS: *answer = atomic_load(&vm->stats.faults); return OK;
-	case TENURE_QUERY_NOTICES: *answer = atomic_load(&vm->space.notifier.begun); return OK;
-	case TENURE_QUERY_RACED: *answer = atomic_load(&vm->stats.raced); return OK;
-	case TENURE_QUERY_MAX_ROUNDS: *answer = atomic_load(&vm->stats.max_rounds); return OK;
-	case TENURE_QUERY_FREE_FRAMES:
-		grace_drain(); /* what waits for its grace period only is free */
-		*answer = block_free_frames();
-		return OK;
-	case TENURE_QUERY_SPURIOUS: *answer = atomic_load(&vm->stats.spurious); return OK;
-	default: return BAD_ARGUMENT;
+	default: return query_count(vm, arg[1], answer);
 	}
 }
 

@@ -16,6 +16,7 @@
 #include "hv/config.h"
 #include "hv/console.h"
 #include "hv/drv/device_memory.h"
+#include "hv/env.h"
 #include "hv/explain.h"
 #include "hv/memory.h"
 #include "hv/monitor.h"
@@ -251,6 +252,7 @@ static void start_cpus(unsigned cpus)
 
 void hv_main(struct bootinfo *given)
 {
+	env_begin();
 	check_hand_over(given);
 	boot = given;
 	hv_log("Tenure %s, %s, started by %s", TENURE_VERSION, arch_name,

@@ -63,6 +63,7 @@ void vm_start(struct vm *vm)
 	/* Ended before it began: it runs all the same, to be found ended and taken back. */
 	if (!state_change(vm, VM_CREATED, VM_RUNNING) && !vm_ended(vm))
 		return;
+	vm->start_cost = env_age();
 	if (vm->vcpu_count != 0 && !atomic_exchange(&vm->vcpus[0]->claimed, true))
 		(void)sched_start(vm->vcpus[0]);
 }

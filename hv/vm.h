@@ -97,6 +97,7 @@ struct vm {
 	_Atomic unsigned halted_off; /* vCPUs that have halted for good */
 	struct vm_stats stats;
 	_Atomic uint32_t refusals_said; /* hv/exit.c */
+	uint64_t start_cost;		/* arch_counter's from hv_main to vm_start */
 
 	struct vm_device_slot devices[CONFIG_MAX_SLOTS];
 	unsigned device_count;

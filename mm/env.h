@@ -23,6 +23,9 @@ void mm_relax(void);
  */
 void *mm_linear(pfn_t n);
 
+/* Fills a page of the linear map with zeros, by the fastest way that there is. */
+void mm_page_clear(void *page);
+
 /* A broken invariant: says it and stops the host. Never reached because of a guest. */
 _Noreturn void mm_broken(const char *file, int line, const char *what);
 

@@ -7,7 +7,6 @@
 #include "mm/host_fault.h"
 
 #include <stddef.h>
-#include <string.h>
 
 #include "mm/block.h"
 #include "mm/host_table.h"
@@ -26,7 +25,8 @@ static bool inside(struct hva_range inner, struct hva_range outer)
 
 static void pages_clear(pfn_t first, unsigned order)
 {
-	memset(mm_linear(first), 0, PAGE_SIZE << order);
+	for (uint64_t i = 0; i < UINT64_C(1) << order; i++)
+		mm_page_clear(mm_linear(pfn(first.v + i)));
 }
 
 /* ---- ANON --------------------------------------------------------------------------------- */

@@ -55,8 +55,7 @@ static enum result table_alloc(owner_t owner, uint64_t **out, uint64_t *entry)
 	if (r != OK)
 		return r;
 	*out = mm_linear(page);
-	for (unsigned i = 0; i < ENTRIES; i++)
-		(*out)[i] = 0;
+	mm_page_clear(*out);
 	*entry = page.v << PAGE_SHIFT | HOST_PRESENT | HOST_TABLE;
 	return OK;
 }

@@ -43,6 +43,14 @@ const char *clock_init(void)
 	return NULL;
 }
 
+void clock_count(void)
+{
+	write_sysreg(pmccfiltr_el0, COUNT_EL2);
+	write_sysreg(pmcntenset_el0, CYCLES);
+	write_sysreg(pmcr_el0, PMCR_ENABLE | PMCR_LONG_CYCLES);
+	isb();
+}
+
 void clock_enable(void)
 {
 	uint64_t counters = PMCR_N(read_sysreg(pmcr_el0));
@@ -52,10 +60,7 @@ void clock_enable(void)
 	write_sysreg(cntvoff_el2, start);
 	write_sysreg(cnthctl_el2, cpu_vhe ? CNTHCTL_GUEST_VHE : CNTHCTL_GUEST);
 	write_sysreg(mdcr_el2, MDCR_CAUGHT | counters);
-	write_sysreg(pmccfiltr_el0, COUNT_EL2);
-	write_sysreg(pmcntenset_el0, CYCLES);
-	write_sysreg(pmcr_el0, PMCR_ENABLE | PMCR_LONG_CYCLES);
-	isb();
+	clock_count();
 }
 
 uint64_t arch_time_ns(void)

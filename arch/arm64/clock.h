@@ -15,6 +15,9 @@
 /* On the boot CPU, once. NULL, or why there is no clock. */
 const char *clock_init(void);
 
+/* The cycle counter (arch_counter) counts on this CPU from here on; at the very beginning. */
+void clock_count(void);
+
 /* On each CPU: the counters it may show to guests, its timer off, the cycle counter on. */
 void clock_enable(void);
 

@@ -38,6 +38,7 @@ void start_early(void)
 	write_sysreg(tpidr_el2, (uint64_t)(uintptr_t)&cpus[0]);
 	traps_load();
 	console_early();
+	clock_count();
 }
 
 /* The bytes may lie in several ranges that follow each other. */

@@ -46,9 +46,26 @@ static inline uint64_t cycles(void)
 	return 16 * ticks;
 }
 
+/* FP registers of this vCPU: a value in two of them, and is it there still? */
+static inline void fp_set(uint64_t mark)
+{
+	__asm__ volatile(".arch_extension fp\n\tfmov d3, %0\n\tfmov d31, %0"
+			 :
+			 : "r"(mark)
+			 : "memory");
+}
+
+static inline int fp_is(uint64_t mark)
+{
+	uint64_t low, high;
+
+	__asm__ volatile(".arch_extension fp\n\tfmov %0, d3\n\tfmov %1, d31"
+			 : "=r"(low), "=r"(high));
+	return low == mark && high == mark;
+}
+
 /* A write to a device without an effect (the UART's interrupt levels), and a trapped ID register.
  */
-#define DEVICE_WRITE_NAME "mmio_write"
 #define REGISTER_NAME "id_register"
 static inline void device_write(void)
 {

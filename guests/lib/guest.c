@@ -182,9 +182,14 @@ int64_t cpu_run(unsigned id, void (*work)(uint64_t), uint64_t value)
 	return answer;
 }
 
+bool cpu_idle(unsigned id)
+{
+	return !atomic_load_explicit(&cpus[id].busy, memory_order_acquire);
+}
+
 void cpu_wait(unsigned id)
 {
-	while (atomic_load_explicit(&cpus[id].busy, memory_order_acquire))
+	while (!cpu_idle(id))
 		pause();
 }
 

@@ -88,6 +88,8 @@ bool same(const char *a, const char *b);
 int64_t cpu_run(unsigned id, void (*work)(uint64_t), uint64_t argument);
 /* Waits until its work has returned. */
 void cpu_wait(unsigned id);
+/* Has it, or was it never started? */
+bool cpu_idle(unsigned id);
 /*
  * What the vCPU found when it was started in the two registers in which its argument may be. x86:
  * rdi and rax, arm64: x0 and 0.

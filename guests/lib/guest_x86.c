@@ -42,26 +42,31 @@ _Noreturn void debug_exit(uint8_t value)
 /* ---- Exceptions ---------------------------------------------------------------------------------
  */
 
+static struct {
+	uint16_t low, selector, type, middle;
+	uint32_t high, zero;
+} idt[256];
+
+void trap_gate(unsigned vector, const char *code)
+{
+	uint64_t entry = (uintptr_t)code;
+
+	idt[vector].low = (uint16_t)entry;
+	idt[vector].selector = 8;
+	idt[vector].type = 0x8e00; /* present, interrupt gate */
+	idt[vector].middle = (uint16_t)(entry >> 16);
+	idt[vector].high = (uint32_t)(entry >> 32);
+}
+
 void traps_init(void)
 {
-	static struct {
-		uint16_t low, selector, type, middle;
-		uint32_t high, zero;
-	} idt[32];
 	struct __attribute__((packed)) {
 		uint16_t limit;
 		uint64_t base;
 	} pointer = { sizeof idt - 1, (uintptr_t)idt };
 
-	for (unsigned vector = 0; vector < 32; vector++) {
-		uint64_t entry = (uintptr_t)trap_entries + 16 * vector;
-
-		idt[vector].low = (uint16_t)entry;
-		idt[vector].selector = 8;
-		idt[vector].type = 0x8e00; /* present, interrupt gate */
-		idt[vector].middle = (uint16_t)(entry >> 16);
-		idt[vector].high = (uint32_t)(entry >> 32);
-	}
+	for (unsigned vector = 0; vector < 32; vector++)
+		trap_gate(vector, trap_entries + 16 * vector);
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 }
 

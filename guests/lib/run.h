@@ -21,6 +21,9 @@ _Noreturn void secondary_start(uint64_t first, uint64_t second);
 /* Where another vCPU is to begin: physical, as the hypervisor enters it. */
 extern char secondary_entry[];
 
+/* x86: what is executed for a vector; below 32 it is trap()'s otherwise. */
+void trap_gate(unsigned vector, const char *code);
+
 /* Exceptions of the calling vCPU are trap()'s from here on. */
 void traps_init(void);
 

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 void (*env_broken)(const char *file, int line, const char *what);
@@ -80,6 +81,11 @@ void *env_linear(pfn_t n)
 __attribute__((weak)) void *mm_linear(pfn_t n)
 {
 	return env_linear(n);
+}
+
+__attribute__((weak)) void mm_page_clear(void *page)
+{
+	memset(page, 0, PAGE_SIZE);
 }
 
 __attribute__((weak)) _Noreturn void mm_broken(const char *file, int line, const char *what)
