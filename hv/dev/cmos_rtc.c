@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The clock registers are made from the number of seconds when they are read, and turned back
- * into it when the guest ends a setting. Dates by days since 1970 in the proleptic Gregorian
- * calendar.
+ * into it when the guest ends a setting.
  */
 #include "hv/dev/cmos_rtc.h"
 
 #include <string.h>
 
+#include "hv/dev/calendar.h"
+
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define UPDATE_NS 244000u
-#define SECONDS_PER_DAY 86400
 
 enum { SEC, SEC_ALARM, MIN, MIN_ALARM, HOUR, HOUR_ALARM, WEEKDAY, DAY, MONTH, YEAR };
 enum { REG_A = 0x0a, REG_B, REG_C, REG_D, CENTURY = 0x32 };
@@ -25,41 +25,6 @@ enum { REG_A = 0x0a, REG_B, REG_C, REG_D, CENTURY = 0x32 };
 #define C_IRQ 0x80u
 #define D_VALID 0x80u
 #define PM 0x80u
-
-struct date {
-	int64_t year;
-	unsigned month, day, hour, minute, second, weekday; /* weekday 1 = Sunday */
-};
-
-/* Days from 1970-01-01 to the first of March of `year`'s calendar, plus the day in that year. */
-static int64_t days_of(int64_t year, unsigned month, unsigned day)
-{
-	int64_t y = month <= 2 ? year - 1 : year; /* the year begins in March, February ends it */
-	int64_t era = y / 400, in_era = y % 400;
-	int64_t in_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-
-	return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year - 719468;
-}
-
-static struct date date_of(uint64_t seconds)
-{
-	int64_t days = (int64_t)(seconds / SECONDS_PER_DAY), z = days + 719468;
-	unsigned rest = (unsigned)(seconds % SECONDS_PER_DAY);
-	int64_t era = z / 146097, in_era = z % 146097;
-	int64_t y = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-	int64_t in_year = in_era - (365 * y + y / 4 - y / 100);
-	int64_t march = (5 * in_year + 2) / 153;
-
-	return (struct date){
-		.year = y + era * 400 + (march >= 10),
-		.month = (unsigned)(march < 10 ? march + 3 : march - 9),
-		.day = (unsigned)(in_year - (153 * march + 2) / 5 + 1),
-		.hour = rest / 3600,
-		.minute = rest / 60 % 60,
-		.second = rest % 60,
-		.weekday = (unsigned)((days + 4) % 7 + 1),
-	};
-}
 
 static uint8_t encode(const struct cmos *c, unsigned v)
 {
@@ -102,7 +67,7 @@ static bool stopped(const struct cmos *c)
 /* Writes the time into the clock's registers. */
 static void show_time(struct cmos *c, uint64_t now_ns)
 {
-	struct date d = date_of(clock_seconds(c, now_ns / NS_PER_SECOND));
+	struct date d = calendar_date(clock_seconds(c, now_ns / NS_PER_SECOND));
 
 	c->ram[SEC] = encode(c, d.second);
 	c->ram[MIN] = encode(c, d.minute);
@@ -121,7 +86,7 @@ static void take_time(struct cmos *c, uint64_t now_ns)
 	int64_t century = (c->ram[CENTURY] >> 4) * 10 + (c->ram[CENTURY] & 15);
 	int64_t year = century * 100 + decode(c, c->ram[YEAR]);
 	unsigned month = decode(c, c->ram[MONTH]), day = decode(c, c->ram[DAY]);
-	int64_t days = days_of(year, month >= 1 && month <= 12 ? month : 1, day);
+	int64_t days = calendar_days(year, month >= 1 && month <= 12 ? month : 1, day);
 
 	c->offset = days * SECONDS_PER_DAY + decode_hour(c, c->ram[HOUR]) * 3600 +
 		    decode(c, c->ram[MIN]) * 60 + decode(c, c->ram[SEC]) -
@@ -189,7 +154,7 @@ static bool alarm_field(const struct cmos *c, unsigned alarm, unsigned now)
 
 static bool alarm_at(const struct cmos *c, uint64_t second)
 {
-	struct date d = date_of(clock_seconds(c, second));
+	struct date d = calendar_date(clock_seconds(c, second));
 
 	return alarm_field(c, SEC_ALARM, encode(c, d.second)) &&
 	       alarm_field(c, MIN_ALARM, encode(c, d.minute)) &&
