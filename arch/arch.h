@@ -353,6 +353,16 @@ uint64_t arch_vcpu_pc(const struct arch_vcpu *v);
  */
 size_t arch_vcpu_describe(struct arch_vcpu *v, char *text, size_t bytes);
 
+/*
+ * What the firmware of a guest tells it of its processor, where the guest has no other way to know:
+ * ppc64. Elsewhere zeros (CPUID, MIDR_EL1 and CNTFRQ_EL0 say it).
+ */
+struct arch_processor {
+	uint32_t version;    /* ppc64: PVR */
+	uint64_t counter_hz; /* ppc64: of the timebase */
+};
+struct arch_processor arch_processor(void);
+
 /* Bytes of a paravirtual clock page (`wall`: of the wall clock) as the guest's kernel expects them;
  * returns how many. */
 size_t arch_clock_fill(struct arch_vcpu *v, bool wall, uint64_t wall_seconds, void *out,

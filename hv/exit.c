@@ -273,6 +273,11 @@ SELDOM static enum vcpu_state firmware_exit(struct vcpu *v)
 	struct machine_answer answer;
 
 	machine_call(v->vm->machine, v->index, &v->exit.firmware, &answer);
+	if (answer.repeat != OK) {
+		if (answer.repeat == OUT_OF_MEMORY && !vm_reclaim_pending())
+			return no_memory(v);
+		return exit_defer(v, PENDING_FIRMWARE, answer.repeat);
+	}
 	if (answer.count != 0)
 		arch_vcpu_firmware_return(v->arch, answer.value, answer.count);
 	return answer.yield ? VCPU_READY : VCPU_RUNNING;
@@ -339,6 +344,7 @@ enum vcpu_state exit_settle(struct vcpu *v)
 	case PENDING_IO: return io_complete(v, &v->io);
 	case PENDING_CALL: return hypercall_serve(v);
 	case PENDING_CLOCK: return clock_exit(v);
+	case PENDING_FIRMWARE: return firmware_exit(v);
 	}
 	return VCPU_RUNNING;
 }

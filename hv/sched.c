@@ -158,7 +158,7 @@ void sched_wake_vm(struct vm *vm)
 void sched_wake_irq(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		if (machine_irq_pending(vm->machine, i))
+		if (machine_wakes(vm->machine, i))
 			sched_wake(vm->vcpus[i]);
 	}
 }

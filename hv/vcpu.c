@@ -68,10 +68,10 @@ void vcpu_destroy(struct vcpu *v)
 	env_block_put(self, 0);
 }
 
-/* A halted vCPU goes on when an interrupt is pending that it would take. */
+/* A halted vCPU goes on when an interrupt is pending that it would take, or the board says so. */
 static bool halt_over(const struct vcpu *v)
 {
-	return !v->halted_off && machine_irq_pending(v->vm->machine, v->index);
+	return !v->halted_off && machine_wakes(v->vm->machine, v->index);
 }
 
 /* What `attention` stands for. VCPU_RUNNING: nothing is in the way. */

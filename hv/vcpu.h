@@ -35,7 +35,7 @@ enum vcpu_state {
 const char *vcpu_state_words(enum vcpu_state s);
 
 /* What is to be done again before the guest is entered; `exit` still holds the request. */
-enum vcpu_pending { PENDING_NONE, PENDING_IO, PENDING_CALL, PENDING_CLOCK };
+enum vcpu_pending { PENDING_NONE, PENDING_IO, PENDING_CALL, PENDING_CLOCK, PENDING_FIRMWARE };
 
 /* How far a hypercall that met a notice has come; what the fields mean is the call's own. */
 struct vcpu_call {

@@ -218,8 +218,10 @@ static enum result make_board(struct build *b)
 		.vcpu_start = vm_vcpu_start,
 		.vcpu_off = board_vcpu_off,
 		.vcpu_is_on = board_vcpu_is_on,
+		.read = vm_read,
 		.write = vm_write,
 		.wall_seconds = board_wall_seconds,
+		.processor = arch_processor(),
 	};
 	machine_init(vm->machine, &vm->board, vm->config->vcpus);
 	return OK;

@@ -107,3 +107,8 @@ void clock_wait_ns(uint64_t ns)
 	while (arch_time_ns() < until)
 		yield();
 }
+
+struct arch_processor arch_processor(void)
+{
+	return (struct arch_processor){ 0 };
+}

@@ -11,7 +11,7 @@
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define HDEC_MAX UINT64_C(0x7fffffff)
 
-static uint64_t start;
+static uint64_t start, hz_of_timebase;
 static uint64_t ns_per_tick, ticks_per_ns; /* 32.32 */
 
 static uint64_t scaled(uint64_t value, uint64_t factor)
@@ -25,6 +25,7 @@ const char *clock_init(uint64_t hz)
 {
 	if (hz < 1000 || hz > NS_PER_SECOND)
 		return "the device tree does not say how fast the timebase counts";
+	hz_of_timebase = hz;
 	ns_per_tick = (NS_PER_SECOND << 32) / hz;
 	ticks_per_ns = ((hz << 32) + NS_PER_SECOND - 1) / NS_PER_SECOND;
 	start = mfspr(SPR_TB);
@@ -80,4 +81,10 @@ void clock_due(void)
 {
 	if (mfspr(SPR_TB) >= this_cpu()->deadline)
 		this_cpu()->deadline = UINT64_MAX;
+}
+
+/* The hypervisor runs a guest on the processor it has. */
+struct arch_processor arch_processor(void)
+{
+	return (struct arch_processor){ (uint32_t)mfspr(SPR_PVR), hz_of_timebase };
 }

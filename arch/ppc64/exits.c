@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an exit asks of hv. Two of PAPR's calls are the processor's own affair and are served
- * here: H_CEDE, which is this architecture's way of waiting, and H_REGISTER_PROC_TBL, which sets
- * half of the partition table's entry.
+ * What an exit asks of hv. Three of PAPR's calls are the processor's own affair and are served
+ * here: H_CEDE, which is this architecture's way of waiting, H_REGISTER_PROC_TBL, which sets half
+ * of the partition table's entry, and H_RANDOM.
  */
 #include "arch/ppc64/clock.h"
 #include "arch/ppc64/percpu.h"
@@ -12,10 +12,13 @@
 #define HYPERCALL_BASE UINT64_C(0x7e000000)
 #define HYPERCALL_MASK UINT64_C(0xffff0000)
 #define H_CEDE UINT64_C(0xe0)
+#define H_RANDOM UINT64_C(0x300)
 #define H_REGISTER_PROC_TBL UINT64_C(0x37c)
 #define H_SUCCESS UINT64_C(0)
+#define H_HARDWARE (~UINT64_C(0))  /* -1 */
 #define H_PARAMETER (~UINT64_C(3)) /* -4 */
 #define H_P2 (~UINT64_C(54))	   /* -55 */
+#define H_P3 (~UINT64_C(55))	   /* -56 */
 #define H_P4 (~UINT64_C(56))	   /* -57 */
 /* The flags of H_REGISTER_PROC_TBL (PAPR 14.5.4.9): new, radix, guest translation shootdown. */
 #define PROC_TBL_FLAGS UINT64_C(0x1f)
@@ -48,7 +51,7 @@ static bool cede(struct arch_vcpu *v, struct exit *out)
 
 static uint64_t process_table(struct arch_vcpu *v)
 {
-	uint64_t flags = v->r[4], base = v->r[5], size = v->r[7];
+	uint64_t flags = v->r[4], base = v->r[5], page_size = v->r[6], size = v->r[7];
 
 	if ((flags & ~PROC_TBL_FLAGS) != 0)
 		return H_PARAMETER;
@@ -58,12 +61,28 @@ static uint64_t process_table(struct arch_vcpu *v)
 	}
 	if ((flags & PROC_TBL_NEW) != PROC_TBL_NEW || (flags & PROC_TBL_RADIX) == 0)
 		return H_PARAMETER;
-	if ((base & PAGE_MASK) != 0 || base >= GUEST_REAL_LIMIT)
-		return H_P2;
+	if (page_size != 0)
+		return H_P3;
 	if (size > PROC_TBL_SIZE_MAX)
 		return H_P4;
+	/* As aligned as it is long: 2^(size + 12) bytes. */
+	if ((base & ((PAGE_SIZE << size) - 1)) != 0 || base >= GUEST_REAL_LIMIT)
+		return H_P2;
 	stage2_process_table(v->s2, base | size);
 	return H_SUCCESS;
+}
+
+/* `darn` answers all ones when it has none (Power ISA 3.0B, book I, 3.3.9). */
+#define RANDOM_TRIES 10u
+
+static uint64_t random_number(uint64_t *out)
+{
+	for (unsigned i = 0; i < RANDOM_TRIES; i++) {
+		__asm__ volatile("darn %0, 1" : "=r"(*out));
+		if (*out != UINT64_MAX)
+			return H_SUCCESS;
+	}
+	return H_HARDWARE;
 }
 
 static bool call(struct arch_vcpu *v, struct exit *out)
@@ -87,6 +106,10 @@ static bool call(struct arch_vcpu *v, struct exit *out)
 		return cede(v, out);
 	if (v->r[3] == H_REGISTER_PROC_TBL) {
 		v->r[3] = process_table(v);
+		return false;
+	}
+	if (v->r[3] == H_RANDOM) {
+		v->r[3] = random_number(&v->r[4]);
 		return false;
 	}
 	out->kind = EXIT_FIRMWARE;

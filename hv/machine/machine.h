@@ -47,10 +47,13 @@ struct machine_host {
 	enum result (*vcpu_start)(struct vm *vm, unsigned vcpu, const struct vcpu_start *start);
 	void (*vcpu_off)(struct vm *vm, unsigned vcpu);
 	bool (*vcpu_is_on)(struct vm *vm, unsigned vcpu);
-	/* Guest memory, for image loaders: any length, crossing pages; or why not. */
+	/* Guest memory, for image loaders and firmware calls: any length, crossing pages; or why
+	 * not (part may have been copied). */
+	enum result (*read)(struct vm *vm, gpa_t from, void *to, uint64_t bytes);
 	enum result (*write)(struct vm *vm, gpa_t to, const void *from, uint64_t bytes);
 	uint64_t (*wall_seconds)(
-		struct vm *vm); /* since 1970, for the CMOS clock; asked in machine_init */
+		struct vm *vm);		 /* since 1970, for the CMOS clock; asked in machine_init */
+	struct arch_processor processor; /* what the board's tables say of the vCPUs */
 };
 
 /* Bytes of state; hv allocates them zeroed. */
@@ -84,6 +87,10 @@ struct machine_answer {
 	uint64_t value[MACHINE_ANSWERS];
 	unsigned count; /* of values; 0: the call does not return */
 	bool yield;	/* the vCPU lets its CPU go to others before it goes on */
+	/* RACED, BUSY, WOULD_SLEEP, OUT_OF_MEMORY: guest memory was not to be had; nothing has
+	 * been done that may not be done twice, and the call is to be made again. OK: it is over.
+	 */
+	enum result repeat;
 };
 void machine_call(struct machine *m, unsigned vcpu, const struct firmware_call *call,
 		  struct machine_answer *out);
@@ -103,6 +110,11 @@ void machine_ipi(struct machine *m, unsigned vcpu, uint64_t value);
 
 /* Is an interrupt asserted for vCPU `vcpu`? Cheap: asked before every entry, without the lock. */
 bool machine_irq_pending(const struct machine *m, unsigned vcpu);
+/*
+ * Does something end the wait of vCPU `vcpu`, if it has halted with interrupts on? An interrupt
+ * does, and on ppc64 its own decrementer and H_PROD. Cheap and without the lock, as above.
+ */
+bool machine_wakes(const struct machine *m, unsigned vcpu);
 /*
  * Acknowledges it: what arch_vcpu_irq_inject is to be given. x86: the vector, a spurious one is
  * possible. arm64: the INTID with the bits of arch.h. MACHINE_NO_IRQ: it went away meanwhile.

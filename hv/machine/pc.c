@@ -427,6 +427,11 @@ bool machine_irq_pending(const struct machine *m, unsigned vcpu)
 	return vcpu == 0 && atomic_load_explicit(&m->irq, memory_order_acquire);
 }
 
+bool machine_wakes(const struct machine *m, unsigned vcpu)
+{
+	return machine_irq_pending(m, vcpu);
+}
+
 unsigned machine_irq_ack(struct machine *m, unsigned vcpu)
 {
 	unsigned vector;

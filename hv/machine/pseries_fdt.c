@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/dev/rtas.h"
 #include "hv/machine/pseries.h"
 
 /* A tree being written: after the first error nothing more is. */
@@ -70,17 +71,26 @@ static void chosen(struct tree *t, const struct vm_image *image, uint64_t initrd
 	end(t);
 }
 
-static void cpu(struct tree *t, unsigned i)
+/* PVR, upper half. */
+#define POWER9 0x4eu
+#define POWER10 0x80u
+
+static void cpu(struct tree *t, const struct arch_processor *p, unsigned i)
 {
+	uint32_t kind = p->version >> 16;
 	char name[24];
 
-	(void)snprintf(name, sizeof(name), "PowerPC,POWER9@%x", i);
+	(void)snprintf(name, sizeof(name), "PowerPC,%s@%x",
+		       kind == POWER9	 ? "POWER9"
+		       : kind == POWER10 ? "POWER10"
+					 : "POWER",
+		       i);
 	begin(t, name);
 	string(t, "device_type", "cpu");
 	CELLS(t, "reg", i);
-	CELLS(t, "cpu-version", 0x004e1200);
+	CELLS(t, "cpu-version", p->version);
 	string(t, "status", "okay");
-	CELLS(t, "timebase-frequency", PSERIES_TIMEBASE_HZ);
+	CELLS(t, "timebase-frequency", LOW(p->counter_hz));
 	CELLS(t, "clock-frequency", 1000000000);
 	CELLS(t, "d-cache-block-size", 128);
 	CELLS(t, "d-cache-line-size", 128);
@@ -88,6 +98,8 @@ static void cpu(struct tree *t, unsigned i)
 	CELLS(t, "i-cache-block-size", 128);
 	CELLS(t, "i-cache-line-size", 128);
 	CELLS(t, "i-cache-size", 0x8000);
+	CELLS(t, "ibm,vmx", 2); /* VSX too */
+	CELLS(t, "ibm,dfp", 1);
 	CELLS(t, "ibm,ppc-interrupt-server#s", i);
 	CELLS(t, "ibm,ppc-interrupt-gserver#s", i, 0);
 	/* log2 of the page size, and the encoding for tlbie in the highest three bits. */
@@ -108,20 +120,21 @@ static void memory(struct tree *t, const struct vm_image *image)
 
 static void rtas(struct tree *t, uint64_t at)
 {
-	static const char sets[] = "hcall-term\0hcall-interrupt\0hcall-vio\0hcall-set-mode";
+	static const char sets[] = "hcall-term\0hcall-interrupt\0hcall-vio\0hcall-set-mode\0"
+				   "hcall-copy\0hcall-poll-pending";
 
 	begin(t, "rtas");
 	bytes(t, "ibm,hypertas-functions", sets, sizeof(sets));
 	CELLS(t, "linux,rtas-base", LOW(at));
 	CELLS(t, "linux,rtas-entry", LOW(at));
 	CELLS(t, "rtas-size", PSERIES_RTAS_BYTES);
-	CELLS(t, "power-off", RTAS_POWER_OFF);
-	CELLS(t, "system-reboot", RTAS_REBOOT);
-	CELLS(t, "start-cpu", RTAS_START_CPU);
-	CELLS(t, "stop-self", RTAS_STOP_SELF);
-	CELLS(t, "query-cpu-stopped-state", RTAS_QUERY_STOPPED);
+	for (unsigned i = 0; i < rtas_service_count; i++)
+		CELLS(t, rtas_services[i].name, rtas_services[i].token);
 	end(t);
 }
+
+#define INTERRUPTS_PHANDLE 1u
+#define EDGE 0u /* second cell of an interrupt */
 
 static void devices(struct tree *t, unsigned vcpus)
 {
@@ -132,16 +145,26 @@ static void devices(struct tree *t, unsigned vcpus)
 	CELLS(t, "reg", 0, 0, 0, 0);
 	CELLS(t, "ibm,interrupt-server-ranges", 0, vcpus);
 	CELLS(t, "#interrupt-cells", 2);
+	CELLS(t, "phandle", INTERRUPTS_PHANDLE);
+	end(t);
+	/* H_RANDOM. */
+	begin(t, "ibm,platform-facilities");
+	string(t, "device_type", "ibm,platform-facilities");
+	begin(t, "ibm,random-v1");
+	string(t, "compatible", "ibm,random");
+	end(t);
 	end(t);
 	begin(t, "vdevice");
 	string(t, "device_type", "vdevice");
 	string(t, "compatible", "IBM,vdevice");
+	CELLS(t, "interrupt-parent", INTERRUPTS_PHANDLE);
 	CELLS(t, "#address-cells", 1);
 	CELLS(t, "#size-cells", 0);
 	begin(t, "vty@71000000");
 	string(t, "device_type", "serial");
 	string(t, "compatible", "hvterm1");
 	CELLS(t, "reg", PSERIES_TERMINAL);
+	CELLS(t, "interrupts", XICS_FIRST + PSERIES_TERMINAL_SOURCE, EDGE);
 	end(t);
 	end(t);
 }
@@ -168,7 +191,7 @@ bool pseries_fdt_make(struct machine *m, const struct vm_image *image, uint64_t 
 	CELLS(&t, "#address-cells", 1);
 	CELLS(&t, "#size-cells", 0);
 	for (unsigned i = 0; i < m->vcpus; i++)
-		cpu(&t, i);
+		cpu(&t, &m->host.processor, i);
 	end(&t);
 	rtas(&t, rtas_at);
 	devices(&t, m->vcpus);

@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/dev/be.h"
 #include "hv/machine/elf_image.h"
+#include "hv/machine/le.h"
 #include "hv/machine/pseries.h"
 
 #define REAL_MASK ((UINT64_C(1) << 60) - 1)
@@ -20,37 +22,33 @@
 typedef unsigned long long ull;
 
 /*
- * The stub: r3 = the caller's struct of big-endian words: token, count of arguments, of results,
- * arguments, results. Only registers go to the hypervisor: token, three arguments; two results.
+ * RTAS' stub: r4 = the caller's block, r3 = H_RTAS, and out. Linux enters it big-endian, as PAPR
+ * has it; a guest that stays little-endian may too: the first word is "do nothing" (tdi 0, 0, 72)
+ * in the one order and "branch over the next" in the other.
  */
-static const uint32_t stub[] = {
-	0x7c6b1b78, /* mr r11, r3 */
-	0x7c805c2c, /* lwbrx r4, 0, r11 */
-	0x392b000c, /* addi r9, r11, 12 */
-	0x7ca04c2c, /* lwbrx r5, 0, r9 */
-	0x39290004, /* addi r9, r9, 4 */
-	0x7cc04c2c, /* lwbrx r6, 0, r9 */
-	0x39290004, /* addi r9, r9, 4 */
-	0x7ce04c2c, /* lwbrx r7, 0, r9 */
-	0x3c600000, /* lis r3, 0 */
-	0x6063f000, /* ori r3, r3, 0xf000 */
-	0x44000022, /* sc 1 */
-	0x392b0004, /* addi r9, r11, 4 */
-	0x7d404c2c, /* lwbrx r10, 0, r9: count of arguments */
-	0x394a0003, /* addi r10, r10, 3 */
-	0x554a103a, /* slwi r10, r10, 2 */
-	0x7d4a5a14, /* add r10, r10, r11: the results */
-	0x39290004, /* addi r9, r9, 4 */
-	0x7d004c2c, /* lwbrx r8, 0, r9: count of results */
-	0x28080000, /* cmplwi r8, 0 */
-	0x4d820020, /* beqlr */
-	0x7c60552c, /* stwbrx r3, 0, r10 */
-	0x28080001, /* cmplwi r8, 1 */
-	0x4d820020, /* beqlr */
-	0x394a0004, /* addi r10, r10, 4 */
-	0x7c80552c, /* stwbrx r4, 0, r10 */
-	0x4e800020, /* blr */
-};
+#define STUB_WORDS 12u
+#define STUB_EITHER 0x08000048u
+#define STUB_TO_BIG 0x48000018u /* b .+24 */
+
+static void make_stub(uint8_t stub[4 * STUB_WORDS])
+{
+	static const uint32_t code[] = {
+		0x7c641b78, /* mr r4, r3 */
+		0x3c600000, /* lis r3, 0 */
+		0x6063f000, /* ori r3, r3, 0xf000 */
+		0x44000022, /* sc 1 */
+		0x4e800020, /* blr */
+	};
+	const unsigned words = sizeof(code) / sizeof(code[0]);
+
+	_Static_assert(2 + 2 * sizeof(code) / sizeof(code[0]) == STUB_WORDS, "the stub's room");
+	put_be32(stub, STUB_EITHER);
+	put_be32(stub + 4, STUB_TO_BIG);
+	for (unsigned i = 0; i < words; i++) {
+		put_le32(stub + 8 + 4 * i, code[i]);
+		put_be32(stub + 8 + 4 * (words + i), code[i]);
+	}
+}
 
 struct load {
 	struct machine *machine;
@@ -140,8 +138,10 @@ static enum result write_all(const struct load *l, const struct elf_image *e, ui
 			     uint64_t fdt, uint64_t initrd)
 {
 	const struct vm_image *image = l->image;
+	uint8_t stub[4 * STUB_WORDS];
 	enum result r;
 
+	make_stub(stub);
 	if (!pseries_fdt_make(l->machine, image, initrd, rtas))
 		return refuse(l,
 			      "the device tree does not fit into %u bytes: the command line is "
@@ -177,6 +177,7 @@ enum result machine_load(struct machine *m, const struct vm_image *image, struct
 			      (ull)image->initrd.bytes);
 	if ((r = write_all(&l, &e, rtas, fdt, initrd)) != OK)
 		return r;
+	m->ram_bytes = ram;
 	*start = (struct vcpu_start){ .mode = VCPU_NATIVE,
 				      .entry = gpa(e.entry & REAL_MASK),
 				      .arg = { fdt } };

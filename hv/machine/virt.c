@@ -172,6 +172,11 @@ bool machine_irq_pending(const struct machine *m, unsigned vcpu)
 	return atomic_load_explicit(&m->irq, memory_order_acquire) >> vcpu & 1;
 }
 
+bool machine_wakes(const struct machine *m, unsigned vcpu)
+{
+	return machine_irq_pending(m, vcpu);
+}
+
 unsigned machine_irq_ack(struct machine *m, unsigned vcpu)
 {
 	struct gic_taken taken;
