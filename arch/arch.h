@@ -347,6 +347,10 @@ void arch_vcpu_bad_access(struct arch_vcpu *v, const struct s2_fault *fault);
 /* The instruction to be executed next. */
 uint64_t arch_vcpu_pc(const struct arch_vcpu *v);
 
+/* How often the guest was refused a register that it may not have (arm64: system registers, x86:
+ * MSRs), by an exception of its own; 0 where the processor itself refuses. Any CPU, no lock. */
+uint64_t arch_vcpu_refused(const struct arch_vcpu *v);
+
 /*
  * The registers, the mode and the bytes at pc as text of several lines, for a human. At most
  * `bytes` with the closing NUL; returns the length.

@@ -83,10 +83,12 @@ static void list_vcpus(const struct monitor_request *rq)
 {
 	for (unsigned i = 0; i < rq->vm->vcpu_count; i++) {
 		const struct vcpu *v = rq->vm->vcpus[i];
-		console_print("vCPU %u: %s, CPU %u, pc %#llx at its last exit, %llu exits%s\n",
+		console_print("vCPU %u: %s, CPU %u, pc %#llx at its last exit, %llu exits, "
+			      "%llu registers refused%s\n",
 			      v->index, vcpu_state_words(v->state), v->last_cpu,
 			      (unsigned long long)arch_vcpu_pc(v->arch),
 			      (unsigned long long)atomic_load(&v->exits),
+			      (unsigned long long)arch_vcpu_refused(v->arch),
 			      v->turn.mine    ? ", has its turn"
 			      : v->turn.asked ? ", asks for its turn"
 					      : "");

@@ -42,7 +42,7 @@ static bool constant(struct arch_vcpu *v, uint32_t iss, uint64_t value)
 
 static bool undefined(struct arch_vcpu *v, uint32_t iss)
 {
-	v->undefined++;
+	__atomic_store_n(&v->undefined, v->undefined + 1, __ATOMIC_RELAXED);
 	v->last_undefined = iss;
 	inject_undefined(v);
 	return true;

@@ -176,6 +176,11 @@ uint64_t arch_vcpu_pc(const struct arch_vcpu *v)
 	return v->pc;
 }
 
+uint64_t arch_vcpu_refused(const struct arch_vcpu *v)
+{
+	return __atomic_load_n(&v->undefined, __ATOMIC_RELAXED);
+}
+
 /* There is no paravirtual clock: a guest's own counter is as good. */
 size_t arch_clock_fill(struct arch_vcpu *v, bool wall, uint64_t wall_seconds, void *out,
 		       size_t room)

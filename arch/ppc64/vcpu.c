@@ -144,6 +144,13 @@ uint64_t arch_vcpu_pc(const struct arch_vcpu *v)
 	return v->pc;
 }
 
+/* A guest's wrong SPR is an interrupt of its own. */
+uint64_t arch_vcpu_refused(const struct arch_vcpu *v)
+{
+	(void)v;
+	return 0;
+}
+
 /* There is no paravirtual clock: the guest reads the timebase itself. */
 size_t arch_clock_fill(struct arch_vcpu *v, bool wall, uint64_t wall_seconds, void *out,
 		       size_t room)

@@ -103,9 +103,11 @@ bool msr_serve(struct arch_vcpu *v, struct exit *out)
 	} else {
 		good = write(v, msr, value);
 	}
-	if (good)
+	if (good) {
 		vcpu_skip(v, MSR_BYTES);
-	else
+	} else {
+		__atomic_store_n(&v->refused, v->refused + 1, __ATOMIC_RELAXED);
 		inject_exception_error(v, VECTOR_GP, 0);
+	}
 	return true;
 }

@@ -248,3 +248,8 @@ uint64_t arch_vcpu_pc(const struct arch_vcpu *v)
 {
 	return v->vmcb.rip;
 }
+
+uint64_t arch_vcpu_refused(const struct arch_vcpu *v)
+{
+	return __atomic_load_n(&v->refused, __ATOMIC_RELAXED);
+}

@@ -105,6 +105,7 @@ struct arch_vcpu {
 	/* Not in the VMCB. */
 	uint64_t dr[4];
 	uint64_t xcr0;
+	uint64_t refused;      /* MSRs that it may not have, since it was made */
 	uint64_t clock_msr[2]; /* wall, running: as the guest wrote them */
 	uint32_t tsc_writes;   /* by the guest: each moves its clock page's stamp */
 

@@ -40,6 +40,29 @@ static void run_nothing(void)
 	((void (*)(void))(uintptr_t)NOTHING)();
 }
 
+/* Accesses to a device that are not served, and end the VM in words. */
+static void vector_register(void)
+{
+	__asm__ volatile(".arch_extension simd\n\tldr q0, [%0]" : : "r"(UART) : "memory");
+}
+
+static void exclusive(void)
+{
+	uint32_t value;
+
+	__asm__ volatile("ldxr %w0, [%1]" : "=r"(value) : "r"(UART + 0x18) : "memory");
+}
+
+static void atomic(void)
+{
+	uint32_t value = 1;
+
+	__asm__ volatile(".arch_extension lse\n\tldadd %w0, %w0, [%1]"
+			 : "+r"(value)
+			 : "r"(UART + 0x24)
+			 : "memory");
+}
+
 /* Not an end: the guest gets external aborts, and goes on. */
 static void aborts(void)
 {
@@ -52,8 +75,14 @@ static const struct {
 	const char *word;
 	void (*run)(void);
 } ways[] = {
-	{ "off", off },		{ "reset", reset },   { "halt", halt },
-	{ "cpu-off", cpu_off }, { "aborts", aborts },
+	{ "off", off },
+	{ "reset", reset },
+	{ "halt", halt },
+	{ "cpu-off", cpu_off },
+	{ "aborts", aborts },
+	{ "vector", vector_register },
+	{ "exclusive", exclusive },
+	{ "atomic", atomic },
 };
 
 void guest_main(const char *cmdline)

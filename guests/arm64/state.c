@@ -68,6 +68,7 @@ void guest_main(const char *cmdline)
 	unsigned vcpus = (unsigned)argument(cmdline, "vcpus", 2);
 	uint64_t sum = 0;
 
+	print("state: vector registers of %u vCPUs\n", vcpus);
 	turns = argument(cmdline, "turns", 500);
 	for (unsigned id = 1; id < vcpus; id++)
 		report_equal(cpu_run(id, keep, id), 0, "a vCPU is started");

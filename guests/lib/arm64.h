@@ -27,7 +27,10 @@ static inline int64_t firmware(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 	return (int64_t)x0;
 }
 
+#define PSCI_CPU_SUSPEND 0xc4000001ull
 #define PSCI_CPU_OFF 0x84000002ull
+#define PSCI_CPU_ON 0xc4000003ull
+#define PSCI_AFFINITY_INFO 0xc4000004ull
 #define PSCI_SYSTEM_OFF 0x84000008ull
 #define PSCI_SYSTEM_RESET 0x84000009ull
 

@@ -508,6 +508,12 @@ uint64_t arch_vcpu_pc(const struct arch_vcpu *v)
 	return v->steps;
 }
 
+uint64_t arch_vcpu_refused(const struct arch_vcpu *v)
+{
+	(void)v;
+	return 0;
+}
+
 size_t arch_vcpu_describe(struct arch_vcpu *v, char *text, size_t bytes)
 {
 	int n = snprintf(text, bytes, "fake guest, step %llu\n", (unsigned long long)v->steps);

@@ -24,6 +24,15 @@ OTHER = ["--elf", os.environ["TENURE_ELF"]] if "TENURE_ELF" in os.environ else [
 END = re.compile(r"^tenure: end status=(\d+) reason=(\S+)", re.MULTILINE)
 
 
+def small(arch, name):
+    """The file of a small guest, as -kernel takes it."""
+    return TOP / "build" / arch / "guests" / (name + (".elf" if arch == "x86" else ".img"))
+
+
+def debian(arch, name):
+    return TOP / "build/guests" / arch / name
+
+
 @dataclass
 class Run:
     """words: the command line behind `tools/tenure`. says, never: patterns of the whole console stream."""

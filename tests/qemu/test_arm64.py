@@ -23,7 +23,7 @@ def small(name, guest, cmdline="", *words, cpus=1, vcpus=1, host="", slots="", d
 
 
 def on_each(name, guest, cmdline="", *words, **others):
-    """By hardware's access flags (max, with VHE; neoverse-n1) and without them (cortex-a72, without VHE)."""
+    """By hardware's access flags and with VHE (max, neoverse-n1), and without either (cortex-a72)."""
     return [small(f"{name}, {cpu}", guest, cmdline, *words, *more, **others)
             for cpu, more in (("max", MAX), ("neoverse-n1", N1), ("cortex-a72", A72))]
 
@@ -55,6 +55,7 @@ RULES = [
     pool("pool, 1 frame, release", 0, 1000, *RELEASE),
     bar("a BAR", cpus=2),
     bar("a BAR, 1 CPU, cortex-a72, release", *A72, *RELEASE, cpus=1),
+    *on_each("instructions", "isa", vcpus=2),
     *on_each("extended state, 3 vCPUs on 1 CPU", "state", "vcpus=3", vcpus=3),
     small("vCPUs, 4 on 4", "smp", "vcpus=4", vcpus=4, cpus=4),
     small("vCPUs, 8 on 2, release", "smp", "vcpus=8 turns=300", *RELEASE, vcpus=8, cpus=2),
@@ -74,6 +75,10 @@ ENDS = [
     ends("halt", 0, "halted"),
     ends("cpu-off", 0, "halted"),
     ends("aborts", 0, "poweroff", ALL_GOOD),
+    *[ends(word, 70, "unhandled", (r"device access: not supported", rf"gpa 0x{where}", r" x28 ",
+                                                rf"instruction at pc: {code}"))
+      for word, where, code in (("vector", "9000000", "3dc"), ("exclusive", "9000018", "885f7c"),
+                                ("atomic", "9000024", "b8"))],
 ]
 
 TOURS = [run("tour, UEFI", "tour", "--picture", "{dir}/tour.png", says=TOUR, limit=120.0),

@@ -8,7 +8,10 @@ import sys
 import termios
 import time
 
-from harness import INITRAMFS, DEBIAN, OUT, SMALL, TENURE, TOP
+import pytest
+from harness import ARCHES, OUT, TENURE, TOP, debian, small
+
+pytestmark = pytest.mark.parametrize("arch", ARCHES)
 
 
 def at_terminal(words, seconds=30.0, typed=()):
@@ -39,9 +42,9 @@ def at_terminal(words, seconds=30.0, typed=()):
     return status, shown.decode(errors="replace"), before, during, after
 
 
-def test_raw_while_the_guest_runs():
+def test_raw_while_the_guest_runs(arch):
     status, shown, before, during, after = at_terminal(
-        ["run", "-kernel", SMALL / "state.elf", "-append", "vcpus=1 turns=2000000000"],
+        ["run", "--arch", arch, "-kernel", small(arch, "state"), "-append", "vcpus=1 turns=2000000000"],
         typed=[(b"state: ", b"\x03\x1d"), (b"monitor> ", b"vms\rquit\r")])
     assert status == 0, shown
     assert "guest: running" in shown, "Ctrl-C went to the guest, and Ctrl-] to the monitor"
@@ -49,19 +52,19 @@ def test_raw_while_the_guest_runs():
     assert after == before, "the terminal is as it was"
 
 
-def test_three_escapes_end_qemu():
+def test_three_escapes_end_qemu(arch):
     status, shown, before, _, after = at_terminal(
-        ["run", "-kernel", SMALL / "state.elf", "-append", "vcpus=1 turns=2000000000"],
+        ["run", "--arch", arch, "-kernel", small(arch, "state"), "-append", "vcpus=1 turns=2000000000"],
         typed=[(b"state: ", b"\x1d\x1d\x1d")])
     assert status == 130 and "ended from the keyboard" in shown
     assert after == before
 
 
-def test_trace_in_a_file():
+def test_trace_in_a_file(arch):
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / "trace"
-    done = subprocess.run([sys.executable, TENURE, "run", "-kernel", SMALL / "smp.elf", "-append", "vcpus=1 turns=1",
-                           "--trace", path, "--timeout", "40"], cwd=TOP, stdin=subprocess.DEVNULL,
+    done = subprocess.run([sys.executable, TENURE, "run", "--arch", arch, "-kernel", small(arch, "smp"), "-append",
+                           "vcpus=1 turns=1", "--trace", path, "--timeout", "40"], cwd=TOP, stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     lines = path.read_text().splitlines()
@@ -70,9 +73,10 @@ def test_trace_in_a_file():
     assert "trace ns=" not in done.stderr
 
 
-def test_linux_from_a_file():
+def test_linux_from_a_file(arch):
     """What is piped into `tenure linux` is typed when the shell is ready, and its end ends the machine."""
-    done = subprocess.run([sys.executable, TENURE, "linux", "--firmware", "pvh", "--timeout", "100"], cwd=TOP,
+    done = subprocess.run([sys.executable, TENURE, "linux", "--arch", arch, "--firmware", "direct", "--timeout",
+                           "100"], cwd=TOP,
                           text=True, input="sleep 1; echo woke $((6 * 7))\n", capture_output=True, check=False)
-    assert INITRAMFS.exists() and (DEBIAN / "vmlinuz-cloud").exists()
+    assert debian(arch, "initramfs.cpio.gz").exists() and debian(arch, "vmlinuz-cloud").exists()
     assert done.returncode == 0 and "\nwoke 42" in done.stdout.replace("\r", ""), done.stdout[-2000:] + done.stderr
