@@ -78,6 +78,14 @@ void *arch_linear(hpa_t address);
  */
 void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type);
 
+/*
+ * One access to what arch_map_device gave as MEM_DEVICE: 1, 2 or 4 bytes, aligned, little-endian.
+ * Such accesses stay in the order of the program. Nobody uses plain loads and stores there: a
+ * processor may need instructions of their own for it.
+ */
+uint32_t arch_device_read(const void *at, uint32_t bytes);
+void arch_device_write(void *at, uint32_t bytes, uint32_t value);
+
 /* Fills a page with zeros, by the fastest way the processor has. */
 void arch_page_clear(void *page);
 
@@ -101,13 +109,23 @@ uint64_t arch_counter(void);
 /* One host interrupt on this CPU at or after `when`; 0: none. Replaces the earlier setting. */
 void arch_timer_set(uint64_t when_ns);
 
-/* PCI configuration space: bytes 1, 2 or 4, aligned. A function that is absent reads as all ones.
+/*
+ * PCI configuration space: bytes 1, 2 or 4, aligned. A function is named by segment << 16 |
+ * bus << 8 | device << 3 | function; one that is absent reads as all ones.
  */
 uint32_t arch_pci_read(uint32_t bus_device_function, uint32_t offset, uint32_t bytes);
 void arch_pci_write(uint32_t bus_device_function, uint32_t offset, uint32_t bytes, uint32_t value);
 
-/* Window `index` of host addresses that decode to PCI memory; false: there are no more. */
-bool arch_pci_window(unsigned index, hpa_t *base, uint64_t *bytes);
+/* Addresses of the host that a host bridge passes on to PCI memory. */
+struct pci_window {
+	hpa_t base;	  /* as the processor has them */
+	uint64_t bus;	  /* as the functions of the segment have them in their BARs */
+	uint64_t bytes;	  /* not 0 */
+	uint32_t segment; /* a host bridge's own tree of buses: 0, 1, ... */
+};
+
+/* Window `index`, in the order of segments; false: there are no more. Segment 0 needs none. */
+bool arch_pci_window(unsigned index, struct pci_window *out);
 
 /* ---- Stage-2: geometry, entry codec, TLB (S1) --------------------------------------------- */
 

@@ -2,6 +2,10 @@
 /*
  * PCI by its configuration space alone. The firmware has given most BARs a place; this file reads
  * what it did, and moves a BAR only into space that no other BAR, bridge or ROM uses.
+ *
+ * Places are looked for among the addresses that the functions have, which are those of their
+ * segment; a window of the host bridge says where the processor sees them. What stands in a BAR
+ * and lies in no window cannot be reached, and is no place.
  */
 #include "hv/pci.h"
 
@@ -12,6 +16,8 @@
 #include "hv/console.h"
 
 #define BUSES 256u
+#define BUS_OF(bdf) ((bdf) >> 8 & 0xffu)
+#define SEGMENT_OF(bdf) ((bdf) >> 16)
 #define LIMIT_32 (UINT64_C(1) << 32)
 
 /* Configuration registers, bytes. */
@@ -23,6 +29,7 @@ enum {
 	PCI_HEADER = 0x0e,
 	PCI_BAR0 = 0x10,
 	PCI_SECONDARY_BUS = 0x19, /* of a bridge, as those below */
+	PCI_SUBORDINATE_BUS = 0x1a,
 	PCI_MEMORY_BASE = 0x20,
 	PCI_MEMORY_LIMIT = 0x22,
 	PCI_PREFETCH_BASE = 0x24,
@@ -45,8 +52,11 @@ enum {
 #define ROM_ON 0x1u
 #define ROM_ADDRESS 0xfffff800u
 
-/* [from, to) of host addresses that something other than a BAR decodes. */
+/* [from, to) of a segment's addresses that something other than a BAR decodes. */
 struct extent {
+	uint32_t segment;
+	uint32_t first, last; /* a bridge's: the buses behind it; 0, 0: a ROM */
+	bool prefetch;
 	uint64_t from, to;
 };
 
@@ -56,6 +66,7 @@ static struct pci_function functions[PCI_MAX_FUNCTIONS];
 static unsigned function_count;
 static struct extent extents[MAX_EXTENTS]; /* bridges' windows, ROMs */
 static unsigned extent_count;
+static uint32_t last_segment;
 
 static uint32_t read32(uint32_t bdf, uint32_t at)
 {
@@ -67,10 +78,33 @@ static uint16_t read16(uint32_t bdf, uint32_t at)
 	return (uint16_t)arch_pci_read(bdf, at, 2);
 }
 
-static void extent_add(uint64_t from, uint64_t to)
+static void extent_add(const struct extent *e)
 {
-	if (from < to && extent_count < MAX_EXTENTS)
-		extents[extent_count++] = (struct extent){ from, to };
+	if (e->from < e->to && extent_count < MAX_EXTENTS)
+		extents[extent_count++] = *e;
+}
+
+/* The host's address of `bytes` at an address of the segment; 0: no window shows them all. */
+static hpa_t host_of(uint32_t segment, uint64_t bus, uint64_t bytes)
+{
+	struct pci_window w;
+
+	for (unsigned i = 0; arch_pci_window(i, &w); i++)
+		if (w.segment == segment && bus >= w.bus && bus - w.bus < w.bytes &&
+		    bytes <= w.bytes - (bus - w.bus))
+			return hpa(w.base.v + (bus - w.bus));
+	return hpa(0);
+}
+
+/* The way back; `place` is what host_of gave for this segment. */
+static uint64_t bus_of(uint32_t segment, hpa_t place)
+{
+	struct pci_window w;
+
+	for (unsigned i = 0; arch_pci_window(i, &w); i++)
+		if (w.segment == segment && place.v >= w.base.v && place.v - w.base.v < w.bytes)
+			return w.bus + (place.v - w.base.v);
+	return 0;
 }
 
 /* ---- The scan ---------------------------------------------------------------------------------
@@ -99,7 +133,7 @@ static unsigned bar_read(struct pci_function *f, unsigned i)
 		b->io = true;
 		b->bytes = (~mask | 0x3u) + 1u;
 		b->bytes &= 0xffff;
-		b->base = hpa(value & ~0x3u);
+		b->bus = value & ~0x3u;
 		return 1;
 	}
 	b->wide = (mask & BAR_KIND) == BAR_WIDE && i + 1 < PCI_BARS;
@@ -110,10 +144,11 @@ static unsigned bar_read(struct pci_function *f, unsigned i)
 	else
 		whole |= ~UINT64_C(0) << 32;
 	b->bytes = ~whole + 1;
-	b->base = hpa((uint64_t)high << 32 | (value & ~0xfu));
+	b->bus = (uint64_t)high << 32 | (value & ~0xfu);
 	/* A size must be a power of two; a device that says otherwise is left alone. */
-	if ((b->bytes & (b->bytes - 1)) != 0 || (b->base.v & (b->bytes - 1)) != 0)
+	if ((b->bytes & (b->bytes - 1)) != 0 || (b->bus & (b->bytes - 1)) != 0)
 		b->bytes = 0;
+	b->base = host_of(SEGMENT_OF(f->bdf), b->bus, b->bytes);
 	return b->wide ? 2 : 1;
 }
 
@@ -126,23 +161,34 @@ static void bars_read(struct pci_function *f)
 		i += bar_read(f, i);
 	arch_pci_write(f->bdf, PCI_COMMAND, 2, command);
 	uint32_t rom = read32(f->bdf, PCI_ROM);
+	struct extent e = { .segment = SEGMENT_OF(f->bdf),
+			    .from = rom & ROM_ADDRESS,
+			    .to = (rom & ROM_ADDRESS) + (UINT64_C(1) << 24) };
 	if (rom & ROM_ON)
-		extent_add(rom & ROM_ADDRESS, (rom & ROM_ADDRESS) + (UINT64_C(1) << 24));
+		extent_add(&e);
 }
 
 /* A bridge's windows, which belong to what is behind it; returns its secondary bus. */
 static uint8_t bridge_read(uint32_t bdf)
 {
-	uint64_t from = (uint64_t)(read16(bdf, PCI_MEMORY_BASE) & 0xfff0u) << 16;
-	uint64_t last = (uint64_t)(read16(bdf, PCI_MEMORY_LIMIT) & 0xfff0u) << 16 | 0xfffff;
+	struct extent e = {
+		.segment = SEGMENT_OF(bdf),
+		.first = arch_pci_read(bdf, PCI_SECONDARY_BUS, 1),
+		.last = arch_pci_read(bdf, PCI_SUBORDINATE_BUS, 1),
+		.from = (uint64_t)(read16(bdf, PCI_MEMORY_BASE) & 0xfff0u) << 16,
+		.to = (uint64_t)(read16(bdf, PCI_MEMORY_LIMIT) & 0xfff0u) << 16 | 0xfffff,
+	};
 
-	extent_add(from, last + 1);
-	from = (uint64_t)read32(bdf, PCI_PREFETCH_BASE_HIGH) << 32 |
-	       (uint64_t)(read16(bdf, PCI_PREFETCH_BASE) & 0xfff0u) << 16;
-	last = (uint64_t)read32(bdf, PCI_PREFETCH_LIMIT_HIGH) << 32 |
+	e.to++;
+	extent_add(&e);
+	e.prefetch = true;
+	e.from = (uint64_t)read32(bdf, PCI_PREFETCH_BASE_HIGH) << 32 |
+		 (uint64_t)(read16(bdf, PCI_PREFETCH_BASE) & 0xfff0u) << 16;
+	e.to = (uint64_t)read32(bdf, PCI_PREFETCH_LIMIT_HIGH) << 32 |
 	       (uint64_t)(read16(bdf, PCI_PREFETCH_LIMIT) & 0xfff0u) << 16 | 0xfffff;
-	extent_add(from, last + 1);
-	return (uint8_t)arch_pci_read(bdf, PCI_SECONDARY_BUS, 1);
+	e.to++;
+	extent_add(&e);
+	return (uint8_t)e.first;
 }
 
 /* Notes the function; returns the bus behind it, 0: none. */
@@ -167,21 +213,31 @@ static uint8_t function_read(uint32_t bdf)
 	return 0;
 }
 
-void pci_scan(void)
+static void segment_scan(uint32_t segment)
 {
 	bool wanted[BUSES] = { true };
 
-	function_count = extent_count = 0;
 	/* A bridge's secondary bus has a higher number than its own: one pass upwards meets all. */
 	for (uint32_t bus = 0; bus < BUSES; bus++) {
 		for (uint32_t slot = 0; wanted[bus] && slot < 32; slot++) {
-			uint32_t bdf = bus << 8 | slot << 3;
+			uint32_t bdf = segment << 16 | bus << 8 | slot << 3;
 			bool many = (arch_pci_read(bdf, PCI_HEADER, 1) & HEADER_MANY) != 0;
 			for (uint32_t n = 0; n < (many ? 8u : 1u); n++)
 				if (read16(bdf | n, PCI_VENDOR) != 0xffff)
 					wanted[function_read(bdf | n)] = true;
 		}
 	}
+}
+
+void pci_scan(void)
+{
+	struct pci_window w;
+
+	function_count = extent_count = last_segment = 0;
+	segment_scan(0);
+	for (unsigned i = 0; arch_pci_window(i, &w); i++)
+		while (last_segment < w.segment)
+			segment_scan(++last_segment);
 }
 
 struct pci_function *pci_function(unsigned index)
@@ -200,25 +256,36 @@ struct pci_function *pci_find(uint16_t vendor, uint16_t device, unsigned nth)
 /* ---- Places -----------------------------------------------------------------------------------
  */
 
-/* If [at, at + bytes) meets something in use: the end of that, else 0. */
-static uint64_t used_until(uint64_t at, uint64_t bytes)
+/* The function is behind the bridge whose window this is. */
+static bool is_behind(const struct extent *e, uint32_t bdf)
 {
-	for (unsigned i = 0; i < extent_count; i++)
-		if (extents[i].from < at + bytes && at < extents[i].to)
-			return extents[i].to;
+	return e->segment == SEGMENT_OF(bdf) && e->first <= BUS_OF(bdf) && BUS_OF(bdf) <= e->last &&
+	       BUS_OF(bdf) != 0;
+}
+
+/* If [at, at + bytes) meets something in use in the function's segment: the end of that, else 0. */
+static uint64_t used_until(uint32_t bdf, uint64_t at, uint64_t bytes)
+{
+	for (unsigned i = 0; i < extent_count; i++) {
+		const struct extent *e = &extents[i];
+		if (e->segment == SEGMENT_OF(bdf) && !is_behind(e, bdf) && e->from < at + bytes &&
+		    at < e->to)
+			return e->to;
+	}
 	for (unsigned i = 0; i < function_count; i++) {
 		for (unsigned n = 0; n < PCI_BARS; n++) {
 			const struct pci_bar *b = &functions[i].bars[n];
-			if (b->bytes != 0 && !b->io && b->base.v != 0 && b->base.v < at + bytes &&
-			    at < b->base.v + b->bytes)
-				return b->base.v + b->bytes;
+			if (b->bytes != 0 && !b->io && b->base.v != 0 &&
+			    SEGMENT_OF(functions[i].bdf) == SEGMENT_OF(bdf) &&
+			    b->bus < at + bytes && at < b->bus + b->bytes)
+				return b->bus + b->bytes;
 		}
 	}
 	return 0;
 }
 
 /* The first free place of [from, to), naturally aligned; 0: none. */
-static uint64_t free_place(uint64_t from, uint64_t to, uint64_t bytes)
+static uint64_t free_place(uint32_t bdf, uint64_t from, uint64_t to, uint64_t bytes)
 {
 	uint64_t at = from;
 
@@ -226,34 +293,60 @@ static uint64_t free_place(uint64_t from, uint64_t to, uint64_t bytes)
 		at = (at + bytes - 1) & ~(bytes - 1);
 		if (at < from || at >= to || to - at < bytes)
 			return 0;
-		uint64_t next = used_until(at, bytes);
+		uint64_t next = used_until(bdf, at, bytes);
 		if (next == 0)
 			return at;
 		at = next;
 	}
 }
 
+/* A free place for the BAR in [from, to), which a window shows; 0: none. */
+static uint64_t place_within(const struct pci_function *f, const struct pci_bar *b, uint64_t from,
+			     uint64_t to)
+{
+	uint64_t found = 0;
+
+	if (!b->wide && to > LIMIT_32)
+		to = LIMIT_32;
+	/* Beside where it is, if it is there; else anywhere. */
+	if (b->base.v != 0 && from <= b->bus && b->bus < to)
+		found = free_place(f->bdf, b->bus, to, b->bytes);
+	return found != 0 ? found : free_place(f->bdf, from, to, b->bytes);
+}
+
+/* Likewise, where the window is one of the bridge that the function is directly behind. */
+static uint64_t place_behind(const struct pci_function *f, const struct pci_bar *b, uint64_t from,
+			     uint64_t to)
+{
+	uint64_t found = 0;
+
+	for (unsigned i = 0; found == 0 && i < extent_count; i++) {
+		const struct extent *e = &extents[i];
+		if (is_behind(e, f->bdf) && e->first == BUS_OF(f->bdf) &&
+		    b->prefetch >= e->prefetch)
+			found = place_within(f, b, from > e->from ? from : e->from,
+					     to < e->to ? to : e->to);
+	}
+	return found;
+}
+
 enum result pci_bar_find_place(const struct pci_function *f, unsigned bar, hpa_t *place)
 {
 	const struct pci_bar *b = bar < PCI_BARS ? &f->bars[bar] : NULL;
-	uint64_t bytes, found = 0;
-	hpa_t base;
+	uint64_t found = 0;
+	struct pci_window w;
 
-	if (b == NULL || b->bytes == 0 || b->io || f->bdf >> 8 != 0)
+	if (b == NULL || b->bytes == 0 || b->io)
 		return UNSUPPORTED;
-	for (unsigned i = 0; found == 0 && arch_pci_window(i, &base, &bytes); i++) {
-		uint64_t end = base.v + bytes;
-		if (!b->wide && end > LIMIT_32)
-			end = LIMIT_32;
-		/* Beside where it is, if it is there; else anywhere in the window. */
-		if (base.v <= b->base.v && b->base.v < end)
-			found = free_place(b->base.v, end, b->bytes);
-		if (found == 0)
-			found = free_place(base.v, end, b->bytes);
+	for (unsigned i = 0; found == 0 && arch_pci_window(i, &w); i++) {
+		if (w.segment != SEGMENT_OF(f->bdf))
+			continue;
+		found = BUS_OF(f->bdf) == 0 ? place_within(f, b, w.bus, w.bus + w.bytes)
+					    : place_behind(f, b, w.bus, w.bus + w.bytes);
 	}
 	if (found == 0)
 		return NOT_FOUND;
-	*place = hpa(found);
+	*place = host_of(SEGMENT_OF(f->bdf), found, b->bytes);
 	return OK;
 }
 
@@ -267,12 +360,14 @@ void pci_decode(const struct pci_function *f, bool on)
 
 void pci_bar_place(struct pci_function *f, unsigned bar, hpa_t place)
 {
+	uint64_t bus = bus_of(SEGMENT_OF(f->bdf), place);
 	uint32_t at = PCI_BAR0 + 4 * bar;
 
 	pci_decode(f, false);
-	arch_pci_write(f->bdf, at, 4, (uint32_t)place.v);
+	arch_pci_write(f->bdf, at, 4, (uint32_t)bus);
 	if (f->bars[bar].wide)
-		arch_pci_write(f->bdf, at + 4, 4, (uint32_t)(place.v >> 32));
+		arch_pci_write(f->bdf, at + 4, 4, (uint32_t)(bus >> 32));
+	f->bars[bar].bus = bus;
 	f->bars[bar].base = place;
 	pci_decode(f, true);
 }
@@ -286,11 +381,12 @@ enum result pci_assign(struct pci_function *f, unsigned *bar)
 		if (b->bytes == 0 || b->io || b->base.v != 0)
 			continue;
 		enum result r = pci_bar_find_place(f, n, &place);
-		if (r != OK) {
+		if (r == OK) {
+			pci_bar_place(f, n, place);
+		} else if (b->bus == 0) {
 			*bar = n;
 			return r;
 		}
-		pci_bar_place(f, n, place);
 	}
 	return OK;
 }
@@ -299,16 +395,19 @@ void pci_print(void)
 {
 	for (unsigned i = 0; i < function_count; i++) {
 		const struct pci_function *f = &functions[i];
-		console_print("%02x:%02x.%u %04x:%04x class %06x\n", f->bdf >> 8, f->bdf >> 3 & 31,
-			      f->bdf & 7, f->vendor, f->device, f->class);
+		if (last_segment != 0)
+			console_print("%04x:", SEGMENT_OF(f->bdf));
+		console_print("%02x:%02x.%u %04x:%04x class %06x\n", BUS_OF(f->bdf),
+			      f->bdf >> 3 & 31, f->bdf & 7, f->vendor, f->device, f->class);
 		for (unsigned n = 0; n < PCI_BARS; n++) {
 			const struct pci_bar *b = &f->bars[n];
 			if (b->bytes != 0)
-				console_print(
-					"  BAR %u: %s at %#llx, %#llx bytes%s%s\n", n,
-					b->io ? "ports" : "memory", (unsigned long long)b->base.v,
-					(unsigned long long)b->bytes, b->wide ? ", 64 bit" : "",
-					b->prefetch ? ", prefetchable" : "");
+				console_print("  BAR %u: %s at %#llx, %#llx bytes%s%s\n", n,
+					      b->io ? "ports" : "memory",
+					      (unsigned long long)(b->io ? b->bus : b->base.v),
+					      (unsigned long long)b->bytes,
+					      b->wide ? ", 64 bit" : "",
+					      b->prefetch ? ", prefetchable" : "");
 		}
 	}
 }

@@ -170,15 +170,18 @@ static void cpus(void)
 
 static void pci(void)
 {
-	hpa_t base;
-	uint64_t bytes;
+	struct pci_window w;
+	uint32_t segment = 0;
 	bool good = true;
 
 	check(arch_pci_read(0xfff8, 0, 4) == 0xffffffff,
 	      "a PCI function that is absent reads as ones");
-	for (unsigned i = 0; i < 16 && arch_pci_window(i, &base, &bytes); i++)
-		good = good && bytes != 0 && base.v + bytes > base.v;
-	check(good, "PCI windows are not empty");
+	for (unsigned i = 0; i < 16 && arch_pci_window(i, &w); i++) {
+		good = good && w.base.v + w.bytes > w.base.v && w.bus + w.bytes > w.bus;
+		good = good && (w.segment == segment || w.segment == segment + 1);
+		segment = w.segment;
+	}
+	check(good, "PCI windows are not empty, and in the order of segments");
 }
 
 /* ---- Stage-2: geometry, codec, writers --------------------------------------------------------

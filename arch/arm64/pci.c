@@ -69,11 +69,12 @@ void arch_pci_write(uint32_t bus_device_function, uint32_t offset, uint32_t byte
 		*(volatile uint32_t *)at = value;
 }
 
-bool arch_pci_window(unsigned index, hpa_t *base, uint64_t *bytes)
+bool arch_pci_window(unsigned index, struct pci_window *out)
 {
 	if (index >= window_count)
 		return false;
-	*base = hpa(windows[index].base);
-	*bytes = windows[index].bytes;
+	*out = (struct pci_window){ .base = hpa(windows[index].base),
+				    .bus = windows[index].base,
+				    .bytes = windows[index].bytes };
 	return true;
 }

@@ -1,20 +1,100 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* No PCI: the host bridge (PHB4) is not driven, and so there is no function and no window. */
-#include "arch/arch.h"
+/*
+ * PCI by the firmware's calls (skiboot, doc/opal-api: OPAL_PCI_CONFIG_*, OPAL_PCI_EEH_*). Each host
+ * bridge is a segment; skiboot has trained the links and numbered the buses, and gives no BAR a
+ * place.
+ *
+ * All functions are in the bridge's reserved error domain (PE), for nobody gave them another. An
+ * error freezes the domain: every load reads as ones and every store is dropped until it is
+ * cleared. Asking for a function that is absent is such an error.
+ */
+#include "arch/ppc64/opal.h"
+#include "arch/ppc64/phb.h"
+
+#define FUNCTION_BYTES 4096u
+
+/* Of a root port: the PCI-to-PCI Bridge Architecture Specification 1.2, 3.2. */
+#define REG_COMMAND 0x04u
+#define REG_MEMORY 0x20u	  /* base in the low half, limit in the high one: bits 20..31 */
+#define REG_PREFETCH 0x24u	  /* likewise */
+#define PREFETCH_SHUT 0x0000fff0u /* the limit lies below the base */
+#define COMMAND_MEMORY 0x2u
+#define COMMAND_MASTER 0x4u
+
+static struct phb phbs[MAX_PHBS];
+static unsigned phb_count;
+
+static const struct phb *reachable(uint32_t bdf, uint32_t offset, uint32_t bytes)
+{
+	if (bdf >> 16 >= phb_count || offset >= FUNCTION_BYTES ||
+	    (bytes != 1 && bytes != 2 && bytes != 4) || (offset & (bytes - 1)) != 0)
+		return NULL;
+	return &phbs[bdf >> 16];
+}
 
 uint32_t arch_pci_read(uint32_t bus_device_function, uint32_t offset, uint32_t bytes)
 {
-	(void)bus_device_function, (void)offset;
-	return bytes >= 4 ? UINT32_MAX : (UINT32_C(1) << 8 * bytes) - 1;
+	static const uint64_t call[5] = { 0, OPAL_PCI_CONFIG_READ_BYTE,
+					  OPAL_PCI_CONFIG_READ_HALF_WORD, 0,
+					  OPAL_PCI_CONFIG_READ_WORD };
+	const struct phb *p = reachable(bus_device_function, offset, bytes);
+	uint32_t ones = UINT32_MAX >> (32 - 8 * (bytes & 3 ? bytes & 3 : 4)), value;
+	uint32_t word = 0; /* big-endian, in its first bytes */
+
+	if (p == NULL)
+		return ones;
+	if (opal_call(call[bytes], p->id, bus_device_function & 0xffff, offset,
+		      (uint64_t)(uintptr_t)&word) != OPAL_SUCCESS)
+		return ones;
+	value = __builtin_bswap32(word) >> (32 - 8 * bytes);
+	if (value == ones)
+		(void)opal_call(OPAL_PCI_EEH_FREEZE_CLEAR, p->id, p->reserved_pe,
+				OPAL_EEH_ACTION_CLEAR_FREEZE_ALL, 0);
+	return value;
 }
 
 void arch_pci_write(uint32_t bus_device_function, uint32_t offset, uint32_t bytes, uint32_t value)
 {
-	(void)bus_device_function, (void)offset, (void)bytes, (void)value;
+	static const uint64_t call[5] = { 0, OPAL_PCI_CONFIG_WRITE_BYTE,
+					  OPAL_PCI_CONFIG_WRITE_HALF_WORD, 0,
+					  OPAL_PCI_CONFIG_WRITE_WORD };
+	const struct phb *p = reachable(bus_device_function, offset, bytes);
+
+	if (p != NULL)
+		(void)opal_call(call[bytes], p->id, bus_device_function & 0xffff, offset, value);
 }
 
-bool arch_pci_window(unsigned index, hpa_t *base, uint64_t *bytes)
+bool arch_pci_window(unsigned index, struct pci_window *out)
 {
-	(void)index, (void)base, (void)bytes;
-	return false;
+	if (index >= phb_count)
+		return false;
+	*out = (struct pci_window){ .base = hpa(phbs[index].host),
+				    .bus = phbs[index].bus,
+				    .bytes = phbs[index].bytes,
+				    .segment = index };
+	return true;
+}
+
+/*
+ * A PHB4's root port passes on all that its host bridge's window shows. Its own windows are
+ * registers that the firmware keeps and nobody obeys; they are given the truth, so that what is
+ * behind the port is placed by the rules of any bridge.
+ */
+static void root_port_open(uint32_t segment)
+{
+	const struct phb *p = &phbs[segment];
+	uint32_t first = (uint32_t)(p->bus >> 16), last = (uint32_t)((p->bus + p->bytes - 1) >> 16);
+	uint32_t port = segment << 16;
+	uint32_t command = arch_pci_read(port, REG_COMMAND, 2);
+
+	arch_pci_write(port, REG_MEMORY, 4, (last & 0xfff0u) << 16 | (first & 0xfff0u));
+	arch_pci_write(port, REG_PREFETCH, 4, PREFETCH_SHUT);
+	arch_pci_write(port, REG_COMMAND, 2, command | COMMAND_MEMORY | COMMAND_MASTER);
+}
+
+void pci_init(const void *tree)
+{
+	phb_count = phb_read(tree, phbs);
+	for (uint32_t segment = 0; segment < phb_count; segment++)
+		root_port_open(segment);
 }

@@ -12,6 +12,7 @@
 #include "arch/ppc64/clock.h"
 #include "arch/ppc64/opal.h"
 #include "arch/ppc64/percpu.h"
+#include "arch/ppc64/phb.h"
 #include "arch/ppc64/stage2.h"
 #include "boot/bootinfo.h"
 
@@ -83,6 +84,7 @@ const char *arch_init(struct bootinfo *boot)
 		hv_log("ppc64: %u processors beyond %u are left off\n", platform.cpus_left_off,
 		       ARCH_MAX_CPUS);
 	smp_init(&platform);
+	pci_init(arch_linear(hpa(boot->fdt)));
 	cpu_enable();
 	cpus[0].up = true;
 	return NULL;
@@ -108,11 +110,38 @@ void *arch_linear(hpa_t address)
 	return (void *)(uintptr_t)address.v;
 }
 
-/* Loads and stores of real mode are cacheable, so a device cannot be reached by them. */
 void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type)
 {
-	(void)base, (void)bytes, (void)type;
-	return NULL;
+	(void)type;
+	return bytes == 0 || base.v + bytes < base.v ? NULL : arch_linear(base);
+}
+
+/*
+ * Loads and stores of real mode are cacheable; a device is reached by the instructions that are
+ * caching inhibited and guarded there (Power ISA 3.0B, book III, 4.4.1). They stay in order among
+ * themselves; the barrier keeps what was written to RAM before them.
+ */
+uint32_t arch_device_read(const void *at, uint32_t bytes)
+{
+	uint64_t value;
+
+	if (bytes == 1)
+		__asm__ volatile("sync\n\tlbzcix %0, 0, %1" : "=r"(value) : "r"(at) : "memory");
+	else if (bytes == 2)
+		__asm__ volatile("sync\n\tlhzcix %0, 0, %1" : "=r"(value) : "r"(at) : "memory");
+	else
+		__asm__ volatile("sync\n\tlwzcix %0, 0, %1" : "=r"(value) : "r"(at) : "memory");
+	return (uint32_t)value;
+}
+
+void arch_device_write(void *at, uint32_t bytes, uint32_t value)
+{
+	if (bytes == 1)
+		__asm__ volatile("sync\n\tstbcix %0, 0, %1" : : "r"(value), "r"(at) : "memory");
+	else if (bytes == 2)
+		__asm__ volatile("sync\n\tsthcix %0, 0, %1" : : "r"(value), "r"(at) : "memory");
+	else
+		__asm__ volatile("sync\n\tstwcix %0, 0, %1" : : "r"(value), "r"(at) : "memory");
 }
 
 void arch_page_clear(void *page)

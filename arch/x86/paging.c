@@ -266,3 +266,20 @@ void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type)
 	port_unlock(&device_lock);
 	return at;
 }
+
+uint32_t arch_device_read(const void *at, uint32_t bytes)
+{
+	return bytes == 1   ? *(const volatile uint8_t *)at
+	       : bytes == 2 ? *(const volatile uint16_t *)at
+			    : *(const volatile uint32_t *)at;
+}
+
+void arch_device_write(void *at, uint32_t bytes, uint32_t value)
+{
+	if (bytes == 1)
+		*(volatile uint8_t *)at = (uint8_t)value;
+	else if (bytes == 2)
+		*(volatile uint16_t *)at = (uint16_t)value;
+	else
+		*(volatile uint32_t *)at = value;
+}

@@ -134,13 +134,14 @@ void pci_init(const struct bootinfo *boot, const struct acpi *acpi, unsigned phy
 		window_cut(HYPERTRANSPORT_BASE, HYPERTRANSPORT_END);
 }
 
-bool arch_pci_window(unsigned index, hpa_t *base, uint64_t *bytes)
+bool arch_pci_window(unsigned index, struct pci_window *out)
 {
 	for (unsigned i = 0; i < window_count; i++) {
 		if (windows[i].from == windows[i].to || index-- != 0)
 			continue;
-		*base = hpa(windows[i].from);
-		*bytes = windows[i].to - windows[i].from;
+		*out = (struct pci_window){ .base = hpa(windows[i].from),
+					    .bus = windows[i].from,
+					    .bytes = windows[i].to - windows[i].from };
 		return true;
 	}
 	return false;

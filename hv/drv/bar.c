@@ -62,6 +62,10 @@ enum result bar_bind(struct device_memory *m, struct pci_function *f, char *why,
 	m->ram = false;
 	unsigned bar;
 	enum result r = pci_assign(f, &bar);
+	if (r == OK && b->base.v == 0) {
+		bar = m->bar;
+		r = NOT_FOUND;
+	}
 	if (r != OK) {
 		snprintf(why, why_bytes,
 			 "/devices/%s: bar: there is no free address for the %llu bytes of BAR %u",

@@ -34,25 +34,39 @@ enum {
 	DISPI_X,
 	DISPI_Y,
 };
+#define DISPI_IDENTITY 0xb0c0u /* and its version in the low four bits */
 #define DISPI_ENABLED 0x01u
 #define DISPI_LINEAR 0x40u
 
-static void mode_set(volatile uint8_t *registers, bool vga)
-{
-	volatile uint16_t *dispi = (volatile uint16_t *)(registers + DISPI);
+/* The order is the device's: off, the mode, on. */
+static const struct {
+	uint8_t number;
+	uint16_t value;
+} mode[] = {
+	{ DISPI_ENABLE, 0 },
+	{ DISPI_XRES, WIDTH },
+	{ DISPI_YRES, HEIGHT },
+	{ DISPI_BPP, BITS_A_PIXEL },
+	{ DISPI_BANK, 0 },
+	{ DISPI_VIRTUAL_WIDTH, WIDTH },
+	{ DISPI_VIRTUAL_HEIGHT, HEIGHT },
+	{ DISPI_X, 0 },
+	{ DISPI_Y, 0 },
+	{ DISPI_ENABLE, DISPI_ENABLED | DISPI_LINEAR },
+};
 
-	dispi[DISPI_ENABLE] = 0;
-	dispi[DISPI_XRES] = WIDTH;
-	dispi[DISPI_YRES] = HEIGHT;
-	dispi[DISPI_BPP] = BITS_A_PIXEL;
-	dispi[DISPI_BANK] = 0;
-	dispi[DISPI_VIRTUAL_WIDTH] = WIDTH;
-	dispi[DISPI_VIRTUAL_HEIGHT] = HEIGHT;
-	dispi[DISPI_X] = 0;
-	dispi[DISPI_Y] = 0;
-	dispi[DISPI_ENABLE] = DISPI_ENABLED | DISPI_LINEAR;
+/* False: what is there does not answer as a display. */
+static bool mode_set(uint8_t *registers, bool vga)
+{
+	uint8_t *dispi = registers + DISPI;
+
+	if ((arch_device_read(dispi + 2u * DISPI_ID, 2) & 0xfff0) != DISPI_IDENTITY)
+		return false;
+	for (unsigned i = 0; i < sizeof(mode) / sizeof(mode[0]); i++)
+		arch_device_write(dispi + 2u * mode[i].number, 2, mode[i].value);
 	if (vga)
-		registers[VGA_ATTRIBUTE] = VGA_UNBLANK;
+		arch_device_write(registers + VGA_ATTRIBUTE, 1, VGA_UNBLANK);
+	return true;
 }
 
 enum result display_bind(struct device_memory *m, unsigned nth, char *why, size_t why_bytes)
@@ -69,15 +83,14 @@ enum result display_bind(struct device_memory *m, unsigned nth, char *why, size_
 	if (r != OK)
 		return r;
 	const struct pci_bar *b = &f->bars[REGISTERS_BAR];
-	volatile uint8_t *registers = b->bytes == 0 || b->io || b->base.v == 0
-					      ? NULL
-					      : arch_map_device(b->base, b->bytes, MEM_DEVICE);
-	if (registers == NULL) {
+	uint8_t *registers = b->bytes == 0 || b->io || b->base.v == 0
+				     ? NULL
+				     : arch_map_device(b->base, b->bytes, MEM_DEVICE);
+	if (registers == NULL || !mode_set(registers, f->class >> 8 == CLASS_VGA)) {
 		snprintf(why, why_bytes,
 			 "/devices/%s: the display's mode registers cannot be reached",
 			 m->config->name);
 		return UNSUPPORTED;
 	}
-	mode_set(registers, f->class >> 8 == CLASS_VGA);
 	return OK;
 }

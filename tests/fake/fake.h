@@ -19,9 +19,10 @@
 struct fake_config {
 	unsigned cpus; /* 1..ARCH_MAX_CPUS */
 	const struct s2_geometry
-		*tree;	/* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
-	bool broadcast; /* arch_s2_flush reaches CPUs inside their guests */
-	bool auto_time; /* arch_cpu_idle moves time to its timer instead of waiting */
+		*tree;	   /* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
+	bool broadcast;	   /* arch_s2_flush reaches CPUs inside their guests */
+	bool auto_time;	   /* arch_cpu_idle moves time to its timer instead of waiting */
+	bool more_bridges; /* FAKE_SECOND_BASE and FAKE_THIRD_BASE are there */
 };
 
 /* Everything as after a reset. Call it first in each test; RAM is env_ram's and is not touched. */
@@ -87,11 +88,16 @@ const char *fake_console(void);
 void fake_console_type(const char *text);
 
 /*
- * Device memory: 256 MiB at FAKE_DEVICE_BASE, the only PCI window. arch_map_device of it and guest
- * accesses reach the same bytes. fake_device gives them to the test.
+ * Device memory: 256 MiB at FAKE_DEVICE_BASE, the PCI window of segment 0. arch_map_device of it
+ * and guest accesses reach the same bytes. fake_device gives them to the test. The windows of
+ * segments 1 and 2 have no memory behind them, and their functions see them at another address.
  */
 #define FAKE_DEVICE_BASE UINT64_C(0x4000000000)
 #define FAKE_DEVICE_BYTES (UINT64_C(256) << 20)
+#define FAKE_SECOND_BASE UINT64_C(0x6000000000)
+#define FAKE_THIRD_BASE UINT64_C(0x6004000000)
+#define FAKE_OTHER_BUS UINT64_C(0x80000000) /* of both */
+#define FAKE_OTHER_BYTES (UINT64_C(64) << 20)
 void *fake_device(hpa_t at);
 
 /* A PCI function: 64 words, and which of their bits can be written (so BAR sizes). At most 8. */

@@ -193,6 +193,23 @@ void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type)
 	return device + (base.v - FAKE_DEVICE_BASE);
 }
 
+uint32_t arch_device_read(const void *at, uint32_t bytes)
+{
+	return bytes == 1   ? *(const volatile uint8_t *)at
+	       : bytes == 2 ? *(const volatile uint16_t *)at
+			    : *(const volatile uint32_t *)at;
+}
+
+void arch_device_write(void *at, uint32_t bytes, uint32_t value)
+{
+	if (bytes == 1)
+		*(volatile uint8_t *)at = (uint8_t)value;
+	else if (bytes == 2)
+		*(volatile uint16_t *)at = (uint16_t)value;
+	else
+		*(volatile uint32_t *)at = value;
+}
+
 void arch_page_clear(void *page)
 {
 	memset(page, 0, PAGE_SIZE);
@@ -296,11 +313,18 @@ void arch_pci_write(uint32_t bus_device_function, uint32_t offset, uint32_t byte
 	f->word[offset / 4] = (f->word[offset / 4] & ~mask) | (value << shift & mask);
 }
 
-bool arch_pci_window(unsigned index, hpa_t *base, uint64_t *bytes)
+bool arch_pci_window(unsigned index, struct pci_window *out)
 {
-	*base = hpa(FAKE_DEVICE_BASE);
-	*bytes = FAKE_DEVICE_BYTES;
-	return index == 0;
+	static const struct pci_window windows[] = {
+		{ { FAKE_DEVICE_BASE }, FAKE_DEVICE_BASE, FAKE_DEVICE_BYTES, 0 },
+		{ { FAKE_SECOND_BASE }, FAKE_OTHER_BUS, FAKE_OTHER_BYTES, 1 },
+		{ { FAKE_THIRD_BASE }, FAKE_OTHER_BUS, FAKE_OTHER_BYTES, 2 },
+	};
+
+	if (index > (config.more_bridges ? 2u : 0u))
+		return false;
+	*out = windows[index];
+	return true;
 }
 
 /* ---- vCPUs ----------------------------------------------------------------------------------- */

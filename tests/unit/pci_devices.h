@@ -40,6 +40,7 @@ static inline void pci_add_display(uint64_t framebuffer)
 
 	pci_wide_bar(&f, 0, framebuffer, FRAMEBUFFER_BYTES);
 	pci_wide_bar(&f, 2, REGISTERS_AT, PAGE_SIZE);
+	*(uint16_t *)fake_device(hpa(REGISTERS_AT + 0x500)) = 0xb0c5; /* it answers as one */
 	fake_pci_add(DISPLAY_BDF, &f);
 }
 

@@ -143,6 +143,29 @@ static void what_is_missing_is_said(void **state)
 	machine.devices[0].bar = 4;
 	assert_result(NOT_FOUND, device_memory_init(&machine, why, sizeof(why)));
 	assert_string_equal(why, "/devices/fb: bar: the device 1234:1111 has no memory BAR 4");
+	machine.devices[0].bar = 0;
+	*(uint16_t *)fake_device(hpa(REGISTERS_AT + 0x500)) = 0xffff;
+	assert_result(UNSUPPORTED, device_memory_init(&machine, why, sizeof(why)));
+	assert_string_equal(why, "/devices/fb: the display's mode registers cannot be reached");
+	fix_end();
+}
+
+/* What stands in it is an address that no window shows, and the window has none of 32 bits. */
+static void a_bar_out_of_reach(void **state)
+{
+	struct fake_pci f = pci_device(0x1af4, 0x1110, 0x050000);
+
+	(void)state;
+	fix_begin(&(struct fix_options){ 0 });
+	f.word[6] = 0xc0000000;
+	f.writable[6] = 0xfff00000;
+	fake_pci_add(SHARED_BDF, &f);
+	configure();
+	machine.devices[0] = machine.devices[1];
+	machine.device_count = 1;
+	assert_result(NOT_FOUND, device_memory_init(&machine, why, sizeof(why)));
+	assert_string_equal(why, "/devices/shared: bar: there is no free address for the 1048576 "
+				 "bytes of BAR 2");
 	fix_end();
 }
 
@@ -485,6 +508,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drivers_find_their_devices),
 		cmocka_unit_test(what_is_missing_is_said),
+		cmocka_unit_test(a_bar_out_of_reach),
 		cmocka_unit_test(a_bar_without_place),
 		cmocka_unit_test(maps_are_checked),
 		cmocka_unit_test(a_bar_is_shown_by_huge_leaves),

@@ -66,11 +66,12 @@ static void ports_and_huge_bars(void **state)
 	const struct pci_bar *b = pci_function(0)->bars;
 	assert_true(b[0].io);
 	assert_int_equal(b[0].bytes, 64);
-	assert_int_equal(b[0].base.v, 0xc000);
+	assert_int_equal(b[0].bus, 0xc000);
 	assert_int_equal(b[1].bytes, UINT64_C(1) << 33);
-	assert_int_equal(b[1].base.v, UINT64_C(1) << 40);
+	assert_int_equal(b[1].bus, UINT64_C(1) << 40);
+	assert_int_equal(b[1].base.v, 0); /* no window shows it */
 	assert_int_equal(b[4].bytes, 1 << 20);
-	assert_int_equal(b[4].base.v, 0x10000000);
+	assert_int_equal(b[4].bus, 0x10000000);
 	hpa_t place;
 	assert_int_equal(pci_bar_find_place(pci_function(0), 0, &place), UNSUPPORTED);
 	assert_int_equal(pci_bar_find_place(pci_function(0), 3, &place), UNSUPPORTED);
@@ -89,7 +90,7 @@ static void functions_and_bridges(void **state)
 	host.writable[4] = 0xfffff000; /* is not probed */
 	fake_pci_add(0, &host);
 	bridge.word[3] = 0x00010000; /* header: a bridge */
-	bridge.word[6] = 0x00000500; /* secondary bus 5 */
+	bridge.word[6] = 0x00050500; /* bus 5 is behind it */
 	bridge.word[8] = 0x0000fff0; /* no memory window: limit below base */
 	/* Prefetchable: the first 128 MiB of the window. */
 	bridge.word[9] = 0x07f10001;
@@ -106,9 +107,90 @@ static void functions_and_bridges(void **state)
 	assert_int_equal(pci_find(5, 6, 1)->bdf, 0x503);
 	assert_null(pci_function(5));
 	/* What is behind a bridge stays in its window; what is not stays out of it. */
-	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 0), 0, &place), UNSUPPORTED);
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 33 * MIB);
 	assert_int_equal(pci_bar_find_place(pci_find(0x1234, 0x1111, 0), 0, &place), OK);
 	assert_int_equal(place.v, FAKE_DEVICE_BASE + 144 * MIB);
+}
+
+/* A prefetchable window is for prefetchable BARs, and a bridge behind a bridge has its part. */
+static void windows_behind_bridges(void **state)
+{
+	struct fake_pci bridge = pci_device(3, 4, 0x060400), f = pci_device(5, 6, 0x010000);
+	hpa_t place;
+
+	(void)state;
+	bridge.word[3] = 0x00010000;
+	bridge.word[6] = 0x00020100; /* buses 1 to 2 */
+	bridge.word[8] = 0x0000fff0; /* no memory window */
+	bridge.word[9] = 0x00310001; /* prefetchable: 4 MiB */
+	bridge.word[10] = bridge.word[11] = 0x40;
+	fake_pci_add(0x08, &bridge);
+	bridge.word[6] = 0x00020201; /* behind it, bus 2: its first 2 MiB */
+	bridge.word[9] = 0x00110001;
+	fake_pci_add(0x100, &bridge);
+	pci_wide_bar(&f, 0, 0, MIB);
+	pci_wide_bar(&f, 2, 0, MIB);
+	f.word[6] &= ~0x8u; /* reading has an effect */
+	fake_pci_add(0x108, &f);
+	fake_pci_add(0x200, &f);
+	pci_scan();
+	struct pci_function *outer = pci_find(5, 6, 0), *inner = pci_find(5, 6, 1);
+	assert_int_equal(outer->bdf, 0x108);
+	assert_int_equal(pci_bar_find_place(outer, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 2 * MIB);
+	assert_int_equal(pci_bar_find_place(outer, 2, &place), NOT_FOUND);
+	assert_int_equal(pci_bar_find_place(inner, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE);
+	pci_bar_place(inner, 0, place);
+	assert_int_equal(pci_bar_find_place(inner, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + MIB);
+	pci_bar_place(inner, 0, place);
+	assert_int_equal(pci_bar_find_place(inner, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE); /* round again, not out of its window */
+}
+
+/* A host bridge of its own: its functions have other addresses than the host has for them. */
+static void another_segment(void **state)
+{
+	struct fake_pci f = pci_device(9, 9, 0x040000);
+	unsigned bar;
+	hpa_t place;
+
+	(void)state;
+	fake_reset(&(struct fake_config){ .cpus = 1, .more_bridges = true });
+	pci_add_display(FRAMEBUFFER_AT);
+	f.word[4] = (uint32_t)FAKE_OTHER_BUS + 0x100000;
+	f.writable[4] = 0xfff00000; /* 32 bits, 1 MiB, placed by firmware */
+	f.word[5] = 0x10000000;	    /* placed where no window shows it: as good as not */
+	f.writable[5] = 0xfff00000;
+	fake_pci_add(0x10010, &f);
+	pci_scan();
+	struct pci_function *g = pci_find(9, 9, 0);
+	assert_non_null(g);
+	assert_int_equal(g->bdf, 0x10010);
+	assert_int_equal(g->bars[0].base.v, FAKE_SECOND_BASE + MIB);
+	assert_int_equal(g->bars[0].bus, FAKE_OTHER_BUS + MIB);
+	assert_int_equal(g->bars[1].base.v, 0);
+	assert_int_equal(pci_assign(g, &bar), OK);
+	assert_int_equal(g->bars[1].base.v, FAKE_SECOND_BASE);
+	assert_int_equal(fake_pci(0x10010)->word[5], FAKE_OTHER_BUS);
+	/* Its own segment's places are in use, no other's. */
+	fake_pci_add(0x20010, &f);
+	pci_scan();
+	g = pci_find(9, 9, 1);
+	assert_non_null(g);
+	assert_int_equal(g->bars[0].base.v, FAKE_THIRD_BASE + MIB);
+	assert_int_equal(pci_bar_find_place(g, 1, &place), OK);
+	assert_int_equal(place.v, FAKE_THIRD_BASE);
+	g = pci_find(9, 9, 0);
+	assert_int_equal(pci_bar_find_place(g, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_SECOND_BASE + 2 * MIB);
+	assert_int_equal(pci_bar_find_place(pci_find(0x1234, 0x1111, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 16 * MIB);
+	pci_print();
+	assert_non_null(strstr(fake_console(), "0001:00:02.0 0009:0009 class 040000"));
+	assert_non_null(strstr(fake_console(), "BAR 1: memory at 0x6000000000"));
 }
 
 static void bars_move(void **state)
@@ -184,6 +266,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_there, begin),
 		cmocka_unit_test_setup(ports_and_huge_bars, begin),
 		cmocka_unit_test_setup(functions_and_bridges, begin),
+		cmocka_unit_test_setup(windows_behind_bridges, begin),
+		cmocka_unit_test_setup(another_segment, begin),
 		cmocka_unit_test_setup(bars_move, begin),
 		cmocka_unit_test_setup(a_full_window, begin),
 		cmocka_unit_test_setup(bars_without_a_place, begin),

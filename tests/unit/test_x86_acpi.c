@@ -291,8 +291,8 @@ static void no_power_off_without_s5(void **state)
 static void pci_windows(void **state)
 {
 	static struct bootinfo boot;
-	hpa_t base;
-	uint64_t bytes, total = 0;
+	struct pci_window w;
+	uint64_t total = 0;
 
 	(void)state;
 	assert_null(acpi_read(RSDP, &found));
@@ -303,14 +303,15 @@ static void pci_windows(void **state)
 	boot.ranges[3] =
 		(struct boot_range){ UINT64_C(0x100000000), 0x40000000, BOOT_MEM_USABLE, 0 };
 	pci_init(&boot, &found, 40);
-	for (unsigned i = 0; arch_pci_window(i, &base, &bytes); i++) {
-		uint64_t end = base.v + bytes;
+	for (unsigned i = 0; arch_pci_window(i, &w); i++) {
+		uint64_t end = w.base.v + w.bytes;
 
-		total += bytes;
-		assert_true(bytes > 0);
-		assert_false(base.v < 0x20000000);
-		assert_true(end <= 0xb0000000 || base.v >= 0xc0000000);
-		assert_true(end <= 0xfec00000 || base.v >= UINT64_C(0x140000000));
+		total += w.bytes;
+		assert_true(w.bytes > 0);
+		assert_true(w.bus == w.base.v && w.segment == 0);
+		assert_false(w.base.v < 0x20000000);
+		assert_true(end <= 0xb0000000 || w.base.v >= 0xc0000000);
+		assert_true(end <= 0xfec00000 || w.base.v >= UINT64_C(0x140000000));
 		assert_true(end <= UINT64_C(0xfd00000000));
 	}
 	assert_int_equal(total, (0xb0000000 - 0x20000000) + (0xfec00000 - 0xc0000000) +

@@ -9,7 +9,7 @@
 #   tests/unit/test_fake_NAME.c  with tests/fake and tests/conformance.c only
 #   tests/unit/test_x86_NAME.c  with what of arch/x86 runs on an x86 host, and Zydis
 #   tests/unit/test_arm64_NAME.c  with what of arch/arm64 runs on an x86 host, and libfdt
-#   tests/unit/test_ppc64_NAME.c  with what of arch/ppc64 is pure
+#   tests/unit/test_ppc64_NAME.c  with what of arch/ppc64 is pure; test_ppc64_pci: with its PCI alone, and libfdt
 #   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
 # A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
 
@@ -36,6 +36,7 @@ UNIT_FAKE    := $(wildcard tests/fake/*.c)
 UNIT_X86     := $(addprefix arch/x86/,acpi.c decode.c gwalk.c inject.c io.c msr.c npt.c pci.c)
 UNIT_ARM64   := $(addprefix arch/arm64/,acpi.c decode.c idregs.c inject.c platform.c stage2.c tree.c vmid.c)
 UNIT_PPC64   := $(addprefix arch/ppc64/,codec.c decode.c)
+UNIT_PHB     := $(addprefix arch/ppc64/,pci.c phb.c)
 UNIT_BOOT    := $(filter-out boot/%_$(ARCH).c,$(BOOT_COMMON))
 UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
 
@@ -64,16 +65,17 @@ unit_is_boot    = $(filter test_boot_%,$(1))
 unit_is_fake    = $(filter test_fake_%,$(1))
 unit_is_x86     = $(filter test_x86_%,$(1))
 unit_is_ppc64   = $(filter test_ppc64_%,$(1))
+unit_is_phb     = $(filter test_ppc64_pci,$(1))
 unit_is_arm64   = $(filter test_arm64_%,$(1))
 unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
 unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
-unit_sources    = $(if $(unit_is_ppc64),$(UNIT_PPC64),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
+unit_sources    = $(if $(unit_is_ppc64),$(if $(unit_is_phb),$(UNIT_PHB),$(UNIT_PPC64)),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
 	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_virt),$(UNIT_VIRT),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM)))))))))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
 $(UNIT)/$(1): $(UNIT)/$(2)/tests/unit/$(1).o $$(patsubst %.c,$(UNIT)/$(2)/%.o,$(call unit_sources,$(1))) \
-		$(if $(call unit_is_hv,$(1))$(call unit_is_x86,$(1))$(call unit_is_arm64,$(1))$(call unit_is_virt,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
+		$(if $(call unit_is_hv,$(1))$(call unit_is_x86,$(1))$(call unit_is_arm64,$(1))$(call unit_is_virt,$(1))$(call unit_is_phb,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
 	$$(call say,LINK,$$@)
 	$$(Q)$(HOSTCC) $(SANITIZE_$(2)) -pthread $$^ -lcmocka -o $$@
 endef
