@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests that mean harm (guests/hostile.c), beside Linux, which must not notice: its sums are right, and it is never
+kept from running for longer than init's check_stall allows. What ends such a VM is said in words; the hypervisor and
+the census stay whole."""
+import harness
+import pytest
+from table import configuration, vm
+
+KERNELS = {"x86": ("vmlinux-cloud", "console=ttyS0 reboot=t"), "arm64": ("vmlinuz-cloud", "console=ttyAMA0")}
+DEBIAN = harness.TOP / "build/guests"
+CENSUS = r"census: every frame is back"
+GOOD = r"report: [1-9]\d* passed, 0 failed"
+BROKEN = (r"assertion|broken:|UBSan|exception in the hypervisor", r"census: (?!every).*")
+MS = 20000
+
+
+def hostile(name, words, vcpus, ms=MS, more=""):
+    return vm(name, "hostile.elf", f"{words} vcpus={vcpus} ms={ms}", "32M", vcpus, more)
+
+
+def alone(arch, words, vcpus=3, status=0, says=(GOOD,), never=(r"report: .* FAIL",)):
+    return harness.Run(f"{arch}, hostile: {words}", ["run", "--arch", arch, "-config", "{dir}/vm.dts", "--cpus", 2],
+                       status, "", (CENSUS,) + says, BROKEN + never,
+                       files={"vm.dts": configuration(
+                           hostile("bad", words, vcpus, 1500, "host-control;" if words == "control" else ""))})
+
+
+def beside_linux(arch):
+    kernel, console = KERNELS[arch]
+    words = f"{console} tenure.mode=memory tenure.percent=20 tenure.stall=3"
+    linux = vm("linux", "kernel", words, "128M", 1, 'initrd = "initramfs";')
+    return harness.Run(
+        f"{arch}, Linux beside hostile guests",
+        ["run", "--arch", arch, "-config", "{dir}/vm.dts", "--cpus", 3, "--build", "release", "-file",
+         f"kernel={DEBIAN / arch / kernel}", "-file", f"initramfs={DEBIAN / arch / 'initramfs.cpio.gz'}"],
+        70, "", (rf"^\[linux\] selfcheck: {9 if arch == 'x86' else 8} passed, 0 failed", CENSUS,
+                 r"\[linux\] selfcheck: stall ok", r"vm astray: could not go on",
+                 *(rf"^\[{name}\] {GOOD}" for name in VMS)),
+        (r"selfcheck: \S+ FAIL",) + BROKEN, 240.0, files={"vm.dts": configuration(
+            linux + hostile("calls", "calls memory code spin", 5) + hostile("storm", "interrupts spin", 3)
+            + hostile("tables", "tables device", 3) + hostile("control", "control", 3, MS, "host-control;")
+            + hostile("chaos", "chaos", 2) + hostile("astray", "astray", 2))})
+
+
+VMS = ("calls", "storm", "tables", "control")
+RUNS = [run for arch in harness.ARCHES for run in (
+    beside_linux(arch), alone(arch, "calls"), alone(arch, "control"), alone(arch, "memory", 2),
+    alone(arch, "tables", 2), alone(arch, "code", 2), alone(arch, "spin"),
+    alone(arch, "interrupts"), alone(arch, "device"),
+    alone(arch, "astray", 2, 70, (r"vm bad: could not go on: \w+ at gpa 0x[0-9a-f]+: no memslot",)))]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+def test_hostile(run, outcome):
+    harness.judge(run, outcome)
+
+
+CHAOS = [alone(arch, f"chaos seed={seed}", 2, says=(), never=()) for arch in harness.ARCHES for seed in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("run", CHAOS, ids=lambda run: run.name)
+def test_chaos(run, outcome):
+    """Random words as instructions: the VM may end in any way, but in words, and nothing else does."""
+    run.status = outcome.status
+    harness.judge(run, outcome)
+    assert "vm bad: " in outcome.text and outcome.status in (0, 1, 3, 5, 70)
