@@ -76,14 +76,20 @@ def image(options, directory, dtb, modules):
     return result
 
 
-def devices(directory):
-    """The devices whose BARs VMs can be shown: a display, shared memory, and QEMU's teaching device."""
+def devices(directory, arch):
+    """The devices whose BARs VMs can be shown: a display, shared memory, and QEMU's teaching device. On ppc64 each has
+    a host bridge and a root port of its own, since a port has one link, and without defaults there are none."""
     shared = os.path.join(directory, "shared")
     with open(shared, "wb") as file:
         file.truncate(SHARED_BYTES)
-    return ["-device", "bochs-display",
-            "-object", f"memory-backend-file,id=shared,share=on,mem-path={shared},size={SHARED_BYTES}",
-            "-device", "ivshmem-plain,memdev=shared", "-device", "edu"]
+    words = ["-object", f"memory-backend-file,id=shared,share=on,mem-path={shared},size={SHARED_BYTES}"]
+    for number, device in enumerate(("bochs-display", "ivshmem-plain,memdev=shared", "edu")):
+        if arch == "ppc64":
+            words += ["-device", f"pnv-phb,chip-id=0,index={number},id=bridge{number}",
+                      "-device", f"pnv-phb-root-port,bus=bridge{number},id=port{number}"]
+            device += f",bus=port{number}"
+        words += ["-device", device]
+    return words
 
 
 def command(options, directory, boot, host_memory):
@@ -96,7 +102,7 @@ def command(options, directory, boot, host_memory):
              "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
              "-qmp", f"unix:{os.path.join(directory, 'qmp')},server=on,wait=off"] + board["words"]
     if options.devices:
-        words += devices(directory)
+        words += devices(directory, options.arch)
     if options.count:
         words += COUNTED
     if options.gdb:
