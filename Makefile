@@ -125,6 +125,10 @@ check: ## the tests that need no emulator: under a minute
 	$(Q)tools/setup
 	$(Q)tools/run-tests unit
 
+model: ## spin looks at the protocol exhaustively, and finds each way to break it; MODEL=M5: one
+	$(Q)tools/setup
+	$(Q)tests/model/run $(MODEL)
+
 bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
 	$(Q)tools/setup $(ARCH)
 	$(Q)$(MAKE) BUILD=release all
@@ -154,7 +158,7 @@ print-%:
 
 libs: $(LIBRARIES) ## the libraries alone
 
-.PHONY: help setup all run test check coverage bench lint format clean distclean libs guests unit
+.PHONY: help setup all run test check model coverage bench lint format clean distclean libs guests unit
 
 # ---- The hypervisor -------------------------------------------------------------------------------
 

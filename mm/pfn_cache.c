@@ -90,6 +90,8 @@ static enum result cache_refresh(struct pfn_cache *pc, enum access access)
 {
 	struct follow_answer a;
 	struct token token = token_take(&pc->consumer);
+
+	mm_step("cache_token", pc);
 	struct follow_request rq = {
 		.space = pc->space,
 		.hva = pc->page,
@@ -106,6 +108,7 @@ static enum result cache_refresh(struct pfn_cache *pc, enum access access)
 		return r;
 	if (a.class == FRAME_DEVICE || a.type != MEM_WRITE_BACK)
 		return UNSUPPORTED;
+	mm_step("cache_followed", pc);
 	spin_lock(&pc->consumer.lock);
 	if (notice_active(&pc->space->notifier) ||
 	    !token_check(&pc->consumer, &token, page_range(pc))) {
