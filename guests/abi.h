@@ -7,9 +7,10 @@
  * A call gives a number and up to four 64-bit arguments and returns one 64-bit value: 0 or more is
  * the answer, below 0 is -(enum result): a refusal with a reason. Registers are the architecture's:
  * x86 vmmcall, nr rax, arguments rdi rsi rdx r8 (32-bit mode: nr eax, ebx ecx edx esi), answer rax
- * (eax); arm64 hvc #1, nr x0, arguments x1 to x4, answer x0. Calls from the guest's user mode are
- * refused with NO_PERMISSION (on arm64 the processor refuses them). Addresses are gpas and
- * sizes bytes, page-aligned where the list says pages.
+ * (eax); arm64 hvc #1, nr x0, arguments x1 to x4, answer x0; ppc64 sc 1, r3 = 0x7e000000 + nr,
+ * arguments r4 to r7, answer r3. Calls from the guest's user mode are refused with NO_PERMISSION
+ * (on arm64 the processor refuses them, on ppc64 they are program interrupts). Addresses are gpas
+ * and sizes bytes, page-aligned where the list says pages.
  *
  * Calls marked T steer the host on the guest's behalf, as a device driver or an administrator
  * would; they are refused (UNSUPPORTED) unless the VM's node has the property "host-control".

@@ -5,6 +5,8 @@
 
 #ifdef __aarch64__
 #include "guests/lib/arm64.h"
+#elif defined(__powerpc64__)
+#include "guests/lib/ppc64.h"
 #else
 #include "guests/lib/x86.h"
 #endif

@@ -29,6 +29,18 @@ static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c,
 	__asm__ volatile("hvc #1" : "+r"(x0) : "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
 	return (int64_t)x0;
 }
+#elif defined(__powerpc64__)
+static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	register uint64_t r3 __asm__("r3") = 0x7e000000 | (nr & 0xffff);
+	register uint64_t r4 __asm__("r4") = a;
+	register uint64_t r5 __asm__("r5") = b;
+	register uint64_t r6 __asm__("r6") = c;
+	register uint64_t r7 __asm__("r7") = d;
+
+	__asm__ volatile("sc 1" : "+r"(r3) : "r"(r4), "r"(r5), "r"(r6), "r"(r7) : "memory");
+	return (int64_t)r3;
+}
 #else
 static inline int64_t hypercall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {

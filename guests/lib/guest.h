@@ -41,8 +41,8 @@ unsigned checks_failed(void);
 _Noreturn void finish(void);
 
 /*
- * x86: out 0xf4, value: the runner's status becomes (value << 1) | 1. arm64: by hypercall, where
- * 0 is the status 0.
+ * x86: out 0xf4, value: the runner's status becomes (value << 1) | 1. arm64, ppc64: by hypercall,
+ * where 0 is the status 0.
  */
 _Noreturn void debug_exit(uint8_t value);
 
@@ -92,7 +92,7 @@ void cpu_wait(unsigned id);
 bool cpu_idle(unsigned id);
 /*
  * What the vCPU found when it was started in the two registers in which its argument may be. x86:
- * rdi and rax, arm64: x0 and 0.
+ * rdi and rax, arm64: x0 and 0, ppc64: r3 and 0.
  */
 void cpu_registers(unsigned id, uint64_t *first, uint64_t *second);
 
@@ -101,14 +101,13 @@ void cpu_registers(unsigned id, uint64_t *first, uint64_t *second);
 
 /*
  * Runs `attempt`; if it raises an exception, gives it up there and returns the vector (arm64:
- * ESR_EL1's class), else -1.
- * This vCPU only, not nested.
+ * ESR_EL1's class), else -1. This vCPU only, not nested.
  */
 int catch_trap(void (*attempt)(void));
 
 /*
  * Makes a hypercall from user mode. x86: is the answer NO_PERMISSION? arm64: is HVC undefined
- * there?
+ * there? ppc64: is it a program interrupt?
  */
 bool refused_to_user(uint64_t nr);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The guests' run-time on arm64: the command line out of the device tree, exceptions, the ways out.
+/* The guests' run-time on arm64: exceptions, the ways out.
  */
-#include <stddef.h>
-
 #include "guests/lib/guest.h"
 #include "guests/lib/hypercall.h"
 #include "guests/lib/run.h"
+#include "guests/lib/tree.h"
 
 #define CLASS_SHIFT 26
 #define CLASS_UNKNOWN 0 /* an instruction that is undefined */
@@ -83,46 +82,10 @@ bool refused_to_user(uint64_t nr)
 	return catch_trap(call_as_user) == CLASS_UNKNOWN;
 }
 
-/* ---- Start: the device tree as far as its one string, /chosen's bootargs -----------------------
+/* ---- Start --------------------------------------------------------------------------------------
  */
-
-enum { TREE_STRUCTURE = 8, TREE_STRINGS = 12 };
-enum { BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOTHING = 4 };
-
-static uint32_t big_endian(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static const char *find_bootargs(const uint8_t *tree)
-{
-	const uint8_t *at = tree + big_endian(tree + TREE_STRUCTURE);
-	const char *strings = (const char *)tree + big_endian(tree + TREE_STRINGS);
-
-	for (;;) {
-		uint32_t token = big_endian(at), length = 0;
-
-		at += 4;
-		switch (token) {
-		case BEGIN_NODE:
-			while (at[length++])
-				;
-			break;
-		case PROPERTY:
-			length = big_endian(at);
-			if (same(strings + big_endian(at + 4), "bootargs"))
-				return (const char *)at + 8;
-			at += 8;
-			break;
-		case END_NODE:
-		case NOTHING: break;
-		default: return "";
-		}
-		at += (length + 3) & ~3u;
-	}
-}
 
 _Noreturn void guest_start(const uint8_t *tree)
 {
-	guest_begin(find_bootargs(tree), true);
+	guest_begin(tree_bootargs(tree), true);
 }
