@@ -62,7 +62,7 @@ struct vm_words {
 	uint32_t vcpus, format, module_count;
 	const char *kernel, *initrd, *cmdline;
 	const char *modules[CONFIG_MAX_MODULES];
-	bool host_control, clock, no_clock;
+	bool host_control, clock, no_clock, populate;
 };
 
 struct slot_words {
@@ -115,6 +115,7 @@ static const struct property vm_table[] = {
 	{ "cmdline", PROPERTY_TEXT, VM(cmdline), .max = CMDLINE_MAX_CHARACTERS },
 	{ "format", PROPERTY_CHOICE, VM(format), .choices = formats },
 	{ "host-control", PROPERTY_FLAG, VM(host_control) },
+	{ "populate", PROPERTY_FLAG, VM(populate) },
 	{ "clock", PROPERTY_FLAG, VM(clock) },
 	{ "no-clock", PROPERTY_FLAG, VM(no_clock) },
 };
@@ -336,6 +337,7 @@ static bool read_vm(struct tree *t, int node, struct config *c)
 	vm->format = (enum image_format)w.format;
 	vm->host_control = w.host_control;
 	vm->clock = !w.no_clock;
+	vm->populate = w.populate;
 	fdt_for_each_subnode(child, t->fdt, node) if (!read_slot(t, child, c, vm)) return false;
 	c->vm_count++;
 	return true;

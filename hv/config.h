@@ -58,7 +58,7 @@ struct config_vm {
 	const char *modules[CONFIG_MAX_MODULES];
 	uint32_t module_count;
 	enum image_format format;
-	bool host_control, clock;
+	bool host_control, clock, populate;
 	struct config_slot slots[CONFIG_MAX_SLOTS];
 	unsigned slot_count;
 };

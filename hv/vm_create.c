@@ -11,6 +11,7 @@
 #include "hv/console.h"
 #include "hv/drv/device_memory.h"
 #include "hv/env.h"
+#include "hv/fault.h"
 #include "hv/main.h"
 #include "hv/sched.h"
 #include "hv/vcpu.h"
@@ -281,10 +282,40 @@ static enum result load(struct build *b)
 	return r;
 }
 
+/*
+ * All of the RAM backed and mapped, as if the first vCPU had written to each page: its frames and
+ * tables are the VM's from now on, whatever its neighbours use up.
+ */
+static enum result populate(struct build *b)
+{
+	struct vm *vm = b->vm;
+	struct machine_ram ram[MACHINE_RAM_RANGES];
+	unsigned count = vm->config->populate ? machine_ram(vm->config->memory_bytes, ram) : 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		gfn_t n = gpa_to_gfn(ram[i].start);
+		gfn_t end = gfn(n.v + (ram[i].bytes >> PAGE_SHIFT));
+		while (n.v < end.v) {
+			struct s2_fault fault = { .gpa = gfn_to_gpa(n), .access = ACCESS_WRITE };
+			unsigned level = 0;
+
+			enum result r = fault_serve(vm->vcpus[0], &fault);
+			if (r != OK)
+				return refuse(b, r, "its RAM at 0x%llx: %s",
+					      (unsigned long long)fault.gpa.v, result_words(r));
+			grace_enter();
+			(void)s2_lookup(&vm->s2, n, &level);
+			grace_leave();
+			n.v = (n.v | ((1ull << arch_s2_geometry->shift[level]) - 1)) + 1;
+		}
+	}
+	return OK;
+}
+
 enum result vm_create(const struct config_vm *c, struct vm **out)
 {
 	static enum result (*const steps[])(struct build *) = {
-		make_space, make_ram, make_slots, make_board, make_vcpus, load,
+		make_space, make_ram, make_slots, make_board, make_vcpus, load, populate,
 	};
 	struct env_block block;
 	struct build b = { .why = "" };

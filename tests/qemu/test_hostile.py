@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Guests that mean harm (guests/hostile.c), beside Linux, which must not notice: its sums are right, and it is never
-kept from running for longer than init's check_stall allows. What ends such a VM is said in words; the hypervisor and
-the census stay whole."""
+"""Guests that mean harm (guests/hostile.c, guests/oom.c), beside Linux, which must not notice: its sums are right, and
+it is never kept from running for longer than init's check_stall allows. What ends such a VM is said in words; the
+hypervisor and the census stay whole."""
 import harness
 import pytest
 from table import configuration, vm
@@ -15,7 +15,7 @@ MS = 20000
 
 
 def hostile(name, words, vcpus, ms=MS, more=""):
-    return vm(name, "hostile.elf", f"{words} vcpus={vcpus} ms={ms}", "32M", vcpus, more)
+    return vm(name, "hostile.elf", f"{words} vcpus={vcpus} ms={ms}", "32M", vcpus, f"populate; {more}")
 
 
 def alone(arch, words, vcpus=3, status=0, says=(GOOD,), never=(r"report: .* FAIL",)):
@@ -28,16 +28,17 @@ def alone(arch, words, vcpus=3, status=0, says=(GOOD,), never=(r"report: .* FAIL
 def beside_linux(arch):
     kernel, console = KERNELS[arch]
     words = f"{console} tenure.mode=memory tenure.percent=20 tenure.stall=3"
-    linux = vm("linux", "kernel", words, "128M", 1, 'initrd = "initramfs";')
+    linux = vm("linux", "kernel", words, "128M", 1, 'populate; initrd = "initramfs";')
+    greedy = vm("greedy", "oom.elf", "mib=4096", "4G")
     return harness.Run(
         f"{arch}, Linux beside hostile guests",
-        ["run", "--arch", arch, "-config", "{dir}/vm.dts", "--cpus", 3, "--build", "release", "-file",
-         f"kernel={DEBIAN / arch / kernel}", "-file", f"initramfs={DEBIAN / arch / 'initramfs.cpio.gz'}"],
+        ["run", "--arch", arch, "-config", "{dir}/vm.dts", "--cpus", 3, "--host-memory", "1G", "--build", "release",
+         "-file", f"kernel={DEBIAN / arch / kernel}", "-file", f"initramfs={DEBIAN / arch / 'initramfs.cpio.gz'}"],
         70, "", (rf"^\[linux\] selfcheck: {9 if arch == 'x86' else 8} passed, 0 failed", CENSUS,
-                 r"\[linux\] selfcheck: stall ok", r"vm astray: could not go on",
+                 r"\[linux\] selfcheck: stall ok", r"vm astray: could not go on", r"vm greedy: .*memory",
                  *(rf"^\[{name}\] {GOOD}" for name in VMS)),
         (r"selfcheck: \S+ FAIL",) + BROKEN, 240.0, files={"vm.dts": configuration(
-            linux + hostile("calls", "calls memory code spin", 5) + hostile("storm", "interrupts spin", 3)
+            linux + greedy + hostile("calls", "calls memory code spin", 5) + hostile("storm", "interrupts spin", 3)
             + hostile("tables", "tables device", 3) + hostile("control", "control", 3, MS, "host-control;")
             + hostile("chaos", "chaos", 2) + hostile("astray", "astray", 2))})
 

@@ -76,7 +76,7 @@ static void whole_tree(void **state)
 		"vms { linux { memory = \"256M\"; vcpus = <3>; kernel = \"vmlinuz\"; initrd = "
 		"\"i\";"
 		" modules = \"a\", \"b\"; cmdline = \"console=ttyS0\"; format = \"pvh\"; "
-		"host-control; no-clock;"
+		"host-control; no-clock; populate;"
 		" memslot@100000000 { " GPA "size = \"16M\"; device = <&fb>; offset = <0x1000>;"
 		" memtype = \"write-combining\"; read-only-first; };"
 		" memslot@140000000 { gpa = <0x1 0x40000000>; device = \"graphics\"; read-only; };"
@@ -108,6 +108,8 @@ static void whole_tree(void **state)
 	assert_int_equal(vm->format, IMAGE_PVH);
 	assert_true(vm->host_control);
 	assert_false(vm->clock);
+	assert_true(vm->populate);
+	assert_false(c.vms[1].populate);
 	assert_int_equal(vm->slot_count, 3);
 	assert_ptr_equal(vm->slots[0].device, &c.devices[0]);
 	assert_int_equal(vm->slots[0].offset, 0x1000);
