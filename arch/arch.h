@@ -252,6 +252,9 @@ struct s2_fault {
 	enum access access;
 	bool present;	 /* a leaf was there, and did not permit it */
 	bool table_walk; /* by the guest's own page-table walk */
+	/* The leaf permits it; but this processor leaves it to software to set young in it, and
+	 * dirty for a write, though others of its architecture do it themselves (S10). */
+	bool unmarked;
 };
 
 enum exit_kind {

@@ -62,7 +62,7 @@ static __attribute__((noinline)) enum result fault_map(struct vcpu *v, const str
 	if (r != OK)
 		return refusal_stands(v->vm, &token, rq.hva) ? r : RACED;
 	mm_step("fault_followed", v);
-	struct s2_map map = { n, &slot->gfns, rq.hva, f->access, token, out->answer };
+	struct s2_map map = { n, &slot->gfns, rq.hva, f->access, token, out->answer, f->unmarked };
 	return s2_install(&v->vm->s2, &v->s2_cache, &map, &out->installed);
 }
 
@@ -250,8 +250,13 @@ static inline enum result fault_try_page(struct vcpu *v, const struct s2_fault *
 		struct follow_request rq = request_for(v, f, slot, &token);
 		if (__builtin_expect(follow_page(&rq, out), true)) {
 			mm_step("fault_followed", v);
-			struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva,
-					      f->access,	  token,       *out };
+			struct s2_map map = { gpa_to_gfn(f->gpa),
+					      &slot->gfns,
+					      rq.hva,
+					      f->access,
+					      token,
+					      *out,
+					      false };
 			r = s2_install_page(&v->vm->s2, &v->s2_cache, &map);
 		}
 	}

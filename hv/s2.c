@@ -219,9 +219,11 @@ static uint32_t leaf_attrs(const struct s2_map *map)
 
 /* Can the guest go on with this leaf? Not, where software notes the use (S10), before it is noted.
  */
-static bool leaf_allows(uint32_t attrs, enum access access)
+static bool leaf_allows(uint32_t attrs, enum access access, bool unmarked)
 {
-	if (!arch_s2_geometry->hw_young && !(attrs & S2_YOUNG))
+	if ((!arch_s2_geometry->hw_young || unmarked) && !(attrs & S2_YOUNG))
+		return false;
+	if (unmarked && access == ACCESS_WRITE && !(attrs & S2_DIRTY))
 		return false;
 	if (access == ACCESS_WRITE)
 		return (attrs & S2_WRITE) != 0;
@@ -322,7 +324,7 @@ static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s
 	if (e.kind == S2_NONE) {
 		leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level);
 		*out = (struct s2_installed){ S2_NEW, level };
-	} else if (leaf_allows(e.attrs, map->access)) {
+	} else if (leaf_allows(e.attrs, map->access, map->unmarked)) {
 		*out = (struct s2_installed){ S2_SPURIOUS, p.level };
 	} else {
 		enum s2_outcome what = leaf_change_locked(s2, cache, map, level, p, e);

@@ -64,6 +64,7 @@ struct s2_map {
 	enum access access;
 	struct token token;
 	struct follow_answer answer;
+	bool unmarked; /* s2_fault.unmarked */
 };
 
 enum s2_outcome { S2_NEW, S2_WIDENED, S2_SPURIOUS };
@@ -76,7 +77,8 @@ struct s2_installed {
 /*
  * Puts a leaf into the tree, at the largest level that the host span, the memslot and alignment
  * allow (S2, H7), if the token still holds: else RACED, and nothing has changed. A leaf that lacks
- * only a permission is widened; one that allows the access already is left alone (S9). Marks a
+ * only a permission, or a mark that the processor asks for (S10), is widened; one that allows the
+ * access already is left alone (S9). Marks a
  * COUNTED frame young, and dirty by a write, before the lock is left (F7). Takes and leaves the
  * consumer's lock. The cache must be full. Flushes only if a leaf larger than the host's span had
  * to go.

@@ -326,6 +326,36 @@ static void widening_takes_nothing_away(void **state)
 	assert_int_equal(fix_leaf(3, NULL).attrs & S2_DIRTY, S2_DIRTY);
 }
 
+/* S10: a processor that leaves young and dirty to software faults on a leaf that permits the
+ * access. */
+static void marks_that_the_processor_asks_for_are_set(void **state)
+{
+	(void)state;
+	struct s2_fault f = { .gpa = gpa(3 << PAGE_SHIFT),
+			      .access = ACCESS_WRITE,
+			      .present = true };
+
+	fix_anon(0, 8, RWX, false);
+	(void)fix_slot(0, 8, 0, false);
+	assert_result(OK, fix_fault(&fix.vcpus[0], 3, ACCESS_READ));
+	assert_int_equal(fix_leaf(3, NULL).attrs & (S2_WRITE | S2_DIRTY), S2_WRITE);
+	/* Without its asking: somebody else has mended it. */
+	assert_result(OK, fault_serve(&fix.vcpus[0], &f));
+	assert_int_equal(fix.vm.stats.spurious, 1);
+	assert_int_equal(fix_leaf(3, NULL).attrs & S2_DIRTY, 0);
+	f.unmarked = true;
+	assert_result(OK, fault_serve(&fix.vcpus[0], &f));
+	assert_int_equal(fix.vm.stats.widened, 1);
+	assert_int_equal(fix_leaf(3, NULL).attrs & (S2_WRITE | S2_EXEC | S2_DIRTY),
+			 S2_WRITE | S2_EXEC | S2_DIRTY);
+	/* It is marked now: nothing more is to be done. */
+	assert_result(OK, fault_serve(&fix.vcpus[0], &f));
+	assert_int_equal(fix.vm.stats.spurious, 2);
+	f.access = ACCESS_READ;
+	assert_result(OK, fault_serve(&fix.vcpus[0], &f));
+	assert_int_equal(fix.vm.stats.spurious, 3);
+}
+
 static void a_narrowed_permission_is_gone(void **state)
 {
 	(void)state;
@@ -648,6 +678,7 @@ int main(void)
 		TEST(a_write_granted_later_widens_the_leaf),
 		TEST(a_write_granted_to_one_page_takes_the_large_leaf_away),
 		TEST(widening_takes_nothing_away),
+		TEST(marks_that_the_processor_asks_for_are_set),
 		TEST(a_narrowed_permission_is_gone),
 		TEST(tables_are_freed_after_the_flush),
 		TEST(tables_are_freed_when_no_walker_is_in_them),

@@ -78,8 +78,17 @@ static void interrupts(void **state)
 	assert_true(f.access == ACCESS_EXEC && f.present);
 	f = decoded(false, 0x40020000);
 	assert_true(f.access == ACCESS_READ && !f.present && f.table_walk);
-	f = decoded(false, 0x02040000); /* C is not set, and the processor does not set it */
-	assert_true(f.access == ACCESS_WRITE && f.present);
+	assert_false(f.unmarked);
+	/* R or C is not set, and the processor does not set it: a store, a load, a fetch, a walk.
+	 */
+	f = decoded(false, 0x02040000);
+	assert_true(f.access == ACCESS_WRITE && f.present && f.unmarked);
+	f = decoded(false, 0x00040000);
+	assert_true(f.access == ACCESS_READ && f.present && f.unmarked);
+	f = decoded(true, 0x00040000);
+	assert_true(f.access == ACCESS_EXEC && f.present && f.unmarked);
+	f = decoded(false, 0x00060000);
+	assert_true(f.access == ACCESS_WRITE && f.present && f.table_walk && f.unmarked);
 }
 
 static void wrong_shape(void **state)
