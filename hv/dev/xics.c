@@ -33,7 +33,7 @@ void xics_line(struct xics *x, unsigned i, bool high, uint64_t now)
 	struct xics_source *s = &x->source[i];
 
 	if (high && !s->line) {
-		s->asked = !s->level;
+		s->asked = true;
 		s->since = now;
 	}
 	s->line = high;

@@ -34,11 +34,15 @@ static struct {
 	unsigned power_offs;
 	uint32_t on; /* bit i: vCPU i is on */
 	struct vcpu_start started;
+	enum result start_refusal; /* not OK: no vCPU can be started */
 	uint32_t exit_value;
 	char line[64];
 	unsigned sent;
 	uint64_t written; /* bytes, by the loaders */
 	uint64_t fail_at; /* a write that touches this gpa is refused; 0: none */
+	/* The next `refusals` reads and writes answer `refusal`, after `accesses` that work. */
+	enum result refusal;
+	unsigned refusals, accesses;
 	char why[512];
 	struct vcpu_start start;
 } board;
@@ -71,6 +75,8 @@ static void board_power_off(struct vm *vm)
 static enum result board_vcpu_start(struct vm *vm, unsigned vcpu, const struct vcpu_start *start)
 {
 	(void)vm;
+	if (board.start_refusal != OK)
+		return board.start_refusal;
 	if (board.on >> vcpu & 1)
 		return IN_USE;
 	board.on |= 1u << vcpu;
@@ -103,11 +109,39 @@ static void board_exit(struct vm *vm, uint32_t value)
 	board.exit_value = value;
 }
 
+/* Does the memory refuse this access, as a test has asked? */
+static bool board_refuses(void)
+{
+	if (board.accesses != 0) {
+		board.accesses--;
+		return false;
+	}
+	if (board.refusals == 0)
+		return false;
+	board.refusals--;
+	return true;
+}
+
+static enum result board_read(struct vm *vm, gpa_t from, void *to, uint64_t bytes)
+{
+	uint64_t at = from.v - BOARD_BASE;
+
+	(void)vm;
+	if (board_refuses())
+		return board.refusal;
+	if (at > BOARD_MEMORY || bytes > BOARD_MEMORY - at)
+		return NO_MEMSLOT;
+	memcpy(to, board.memory + at, bytes);
+	return OK;
+}
+
 static enum result board_write(struct vm *vm, gpa_t to, const void *from, uint64_t bytes)
 {
 	uint64_t at = to.v - BOARD_BASE;
 
 	(void)vm;
+	if (board_refuses())
+		return board.refusal;
 	if (at > BOARD_MEMORY || bytes > BOARD_MEMORY - at)
 		return NO_MEMSLOT;
 	if (board.fail_at && to.v <= board.fail_at && board.fail_at < to.v + bytes)
@@ -133,8 +167,10 @@ static int board_start(void **state)
 					   .vcpu_start = board_vcpu_start,
 					   .vcpu_off = board_vcpu_off,
 					   .vcpu_is_on = board_vcpu_is_on,
+					   .read = board_read,
 					   .write = board_write,
-					   .wall_seconds = board_wall };
+					   .wall_seconds = board_wall,
+					   .processor = { 0x004e1202, 512000000 } };
 
 	(void)state;
 	memset(&board, 0, sizeof(board));

@@ -4,7 +4,8 @@
 #   tests/unit/test_hv_NAME.c    also with hv/, hv/dev, hv/drv, hv/machine, libfdt, Zydis and all of tests/fake
 #   tests/unit/test_dev_NAME.c   with hv/dev and tests/fake/env.c only
 #   tests/unit/test_machine_NAME.c, test_image_NAME.c   with hv/machine too; the test is the clock;
-#                                test_machine_virt, test_image_arm64: the virt board, all others: the PC
+#                                test_machine_virt, test_image_arm64: the virt board; test_machine_pseries,
+#                                test_image_ppc64: the pseries board; all others: the PC
 #   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) only
 #   tests/unit/test_fake_NAME.c  with tests/fake and tests/conformance.c only
 #   tests/unit/test_x86_NAME.c  with what of arch/x86 runs on an x86 host, and Zydis
@@ -32,6 +33,7 @@ UNIT_HV      := $(wildcard hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/pc*.c) hv/mac
 UNIT_DEV     := $(wildcard hv/dev/*.c) mm/result.c
 UNIT_MACHINE := $(UNIT_DEV) $(wildcard hv/machine/pc*.c) hv/machine/elf_image.c
 UNIT_VIRT    := $(UNIT_DEV) $(wildcard hv/machine/virt*.c)
+UNIT_PSERIES := $(UNIT_DEV) $(wildcard hv/machine/pseries*.c) hv/machine/elf_image.c
 UNIT_FAKE    := $(wildcard tests/fake/*.c)
 UNIT_X86     := $(addprefix arch/x86/,acpi.c decode.c gwalk.c inject.c io.c msr.c npt.c pci.c)
 UNIT_ARM64   := $(addprefix arch/arm64/,acpi.c decode.c idregs.c inject.c platform.c stage2.c tree.c vmid.c)
@@ -61,6 +63,7 @@ unit_is_hv      = $(filter test_hv_% tsan_hv_%,$(1))
 unit_is_dev     = $(filter test_dev_%,$(1))
 unit_is_machine = $(filter test_machine_% test_image_%,$(1))
 unit_is_virt    = $(filter test_machine_virt test_image_arm64,$(1))
+unit_is_pseries = $(filter test_machine_pseries test_image_ppc64,$(1))
 unit_is_boot    = $(filter test_boot_%,$(1))
 unit_is_fake    = $(filter test_fake_%,$(1))
 unit_is_x86     = $(filter test_x86_%,$(1))
@@ -70,12 +73,12 @@ unit_is_arm64   = $(filter test_arm64_%,$(1))
 unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
 unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
 unit_sources    = $(if $(unit_is_ppc64),$(if $(unit_is_phb),$(UNIT_PHB),$(UNIT_PPC64)),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
-	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_virt),$(UNIT_VIRT),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM)))))))))
+	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_virt),$(UNIT_VIRT),$(if $(unit_is_pseries),$(UNIT_PSERIES),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM))))))))))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
 $(UNIT)/$(1): $(UNIT)/$(2)/tests/unit/$(1).o $$(patsubst %.c,$(UNIT)/$(2)/%.o,$(call unit_sources,$(1))) \
-		$(if $(call unit_is_hv,$(1))$(call unit_is_x86,$(1))$(call unit_is_arm64,$(1))$(call unit_is_virt,$(1))$(call unit_is_phb,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
+		$(if $(call unit_is_hv,$(1))$(call unit_is_x86,$(1))$(call unit_is_arm64,$(1))$(call unit_is_virt,$(1))$(call unit_is_phb,$(1))$(call unit_is_pseries,$(1)),$$(patsubst $(THIRDPARTY)/%.c,$(UNIT)/$(2)/third/%.o,$(UNIT_THIRD)))
 	$$(call say,LINK,$$@)
 	$$(Q)$(HOSTCC) $(SANITIZE_$(2)) -pthread $$^ -lcmocka -o $$@
 endef
