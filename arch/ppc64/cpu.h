@@ -62,6 +62,7 @@
 #define MSR_EE (UINT64_C(1) << 15)
 #define MSR_PR (UINT64_C(1) << 14)
 #define MSR_ME (UINT64_C(1) << 12)
+#define MSR_IR (UINT64_C(1) << 5)
 #define MSR_RI (UINT64_C(1) << 1)
 #define MSR_LE UINT64_C(1)
 /* What an interrupt puts into SRR1 beside the MSR: bits 33..36 and 42..47. */

@@ -78,6 +78,11 @@ void stage2_process_table(struct arch_s2 *s2, uint64_t dw1)
 	stage2_flush_lpid(s2->tag);
 }
 
+uint64_t stage2_process_table_of(const struct arch_s2 *s2)
+{
+	return codec_swap(__atomic_load_n(&partitions[2 * s2->tag + 1], __ATOMIC_ACQUIRE));
+}
+
 /* ---- Trees ---------------------------------------------------------------------------------- */
 
 static unsigned lpid_get(void)

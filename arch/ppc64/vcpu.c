@@ -125,18 +125,10 @@ void arch_vcpu_firmware_return(struct arch_vcpu *v, const uint64_t *values, unsi
 		v->r[i + 3] = values[i];
 }
 
-/* The board has no device that is reached by address: PAPR's calls serve them. */
-enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *fault,
-				struct io_access *out)
+void vcpu_space(const struct arch_vcpu *v, uint64_t *table, uint64_t *pid)
 {
-	(void)v, (void)fault, (void)out;
-	return UNSUPPORTED;
-}
-
-enum result arch_vcpu_io_done(struct arch_vcpu *v, const struct io_access *io)
-{
-	(void)v, (void)io;
-	return UNSUPPORTED;
+	*table = stage2_process_table_of(v->s2);
+	*pid = mfspr(SPR_PIDR);
 }
 
 uint64_t arch_vcpu_pc(const struct arch_vcpu *v)

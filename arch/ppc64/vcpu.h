@@ -48,6 +48,18 @@ struct fp_state {
 	alignas(16) unsigned char vscr[16];
 };
 
+/* A device access that is under way: what its instruction wants. */
+struct io_plan {
+	bool write;
+	bool sign;     /* a read is sign-extended, else zero-extended */
+	bool reversed; /* a byte-reversed form, whatever the guest's byte order */
+	bool update;   /* the address goes to the base register */
+	bool indexed;  /* the address is base + index, else base + offset */
+	uint8_t bytes; /* 1, 2, 4, 8 */
+	uint8_t reg, base, index;
+	int64_t offset;
+};
+
 struct arch_vcpu {
 	uint64_t r[32]; /* up to xer: offsets.h */
 	uint64_t pc, msr, lr, ctr, cr, xer;
@@ -62,6 +74,7 @@ struct arch_vcpu {
 	uint64_t decrementer; /* while unloaded: the timebase at which it passes 0 */
 	struct supervisor_state supervisor;
 	struct fp_state fp;
+	struct io_plan plan;
 };
 
 /* What a hypervisor storage interrupt says. */
@@ -72,6 +85,14 @@ struct storage {
 };
 /* decode.c, pure. NULL, or why it is none that hv can serve. */
 const char *storage_decode(const struct storage *s, struct s2_fault *out);
+
+/* mmio.c, pure: a load or store of one general register; false: it is something else. */
+bool decode_instruction(uint32_t instruction, struct io_plan *out);
+/* gwalk.c: the guest-real address behind the address of an instruction. RACED: it is not translated
+ * (any more); and as hv_guest_read. Only while loaded. */
+enum result gwalk(struct arch_vcpu *v, uint64_t ea, uint64_t *at);
+/* vcpu.c: the guest's process table (as stage2_process_table has it) and process. While loaded. */
+void vcpu_space(const struct arch_vcpu *v, uint64_t *table, uint64_t *pid);
 
 /* exits.c: true: *out is for hv; false: served, the guest goes on. */
 bool exit_decode(struct arch_vcpu *v, unsigned vector, struct exit *out);

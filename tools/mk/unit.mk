@@ -10,7 +10,8 @@
 #   tests/unit/test_fake_NAME.c  with tests/fake and tests/conformance.c only
 #   tests/unit/test_x86_NAME.c  with what of arch/x86 runs on an x86 host, and Zydis
 #   tests/unit/test_arm64_NAME.c  with what of arch/arm64 runs on an x86 host, and libfdt
-#   tests/unit/test_ppc64_NAME.c  with what of arch/ppc64 is pure; test_ppc64_pci: with its PCI alone, and libfdt
+#   tests/unit/test_ppc64_NAME.c  with what of arch/ppc64 is pure; test_ppc64_pci: with its PCI
+#                                alone, and libfdt; test_ppc64_mmio: with what decodes a device access
 #   tests/unit/tsan_NAME.c       threads, under TSan; tsan_hv_NAME.c likewise with hv/
 # A helper is any other .c file of tests/unit. UNIT=DIR UNIT_EXTRA=-DNAME builds them elsewhere with one flag more.
 
@@ -39,6 +40,7 @@ UNIT_X86     := $(addprefix arch/x86/,acpi.c decode.c gwalk.c inject.c io.c msr.
 UNIT_ARM64   := $(addprefix arch/arm64/,acpi.c decode.c idregs.c inject.c platform.c stage2.c tree.c vmid.c)
 UNIT_PPC64   := $(addprefix arch/ppc64/,codec.c decode.c)
 UNIT_PHB     := $(addprefix arch/ppc64/,pci.c phb.c)
+UNIT_MMIO    := $(addprefix arch/ppc64/,mmio.c gwalk.c)
 UNIT_BOOT    := $(filter-out boot/%_$(ARCH).c,$(BOOT_COMMON))
 UNIT_THIRD   := $(FDT_SOURCES) $(ZYDIS_SOURCES)
 
@@ -69,10 +71,11 @@ unit_is_fake    = $(filter test_fake_%,$(1))
 unit_is_x86     = $(filter test_x86_%,$(1))
 unit_is_ppc64   = $(filter test_ppc64_%,$(1))
 unit_is_phb     = $(filter test_ppc64_pci,$(1))
+unit_is_mmio    = $(filter test_ppc64_mmio,$(1))
 unit_is_arm64   = $(filter test_arm64_%,$(1))
 unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
 unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
-unit_sources    = $(if $(unit_is_ppc64),$(if $(unit_is_phb),$(UNIT_PHB),$(UNIT_PPC64)),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
+unit_sources    = $(if $(unit_is_ppc64),$(if $(unit_is_phb),$(UNIT_PHB),$(if $(unit_is_mmio),$(UNIT_MMIO),$(UNIT_PPC64))),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
 	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_virt),$(UNIT_VIRT),$(if $(unit_is_pseries),$(UNIT_PSERIES),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM))))))))))
 
 # One program: $(1) is its name, $(2) its flavour.
