@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The small guests: each guests/NAME.c is one on every architecture, guests/ARCH/NAME.c on that one, and what
 # GUESTS_x86 and GUESTS_32 list on x86 alone. x86: PVH kernels in an ELF64; those of GUESTS_32 are Multiboot 1
-# kernels in an ELF32. arm64: Images, NAME.img, made of ELF files that stay beside them. ppc64: ELF64, little-endian, all but
-# hostile.
+# kernels in an ELF32. arm64: Images, NAME.img, made of ELF files that stay beside them. ppc64: ELF64, little-endian.
 
 GUEST_OUT := build/$(ARCH)/guests
 GUESTS_32 := hello
@@ -33,7 +32,7 @@ GUEST_SCRIPT_ppc64 := guests/lib/guest_ppc64.ld
 
 GUEST_ELFS_x86   := $(patsubst %,$(GUEST_OUT)/%.elf,$(GUESTS_ALL) $(GUESTS_x86) $(GUESTS_32))
 GUEST_ELFS_arm64 := $(patsubst %,$(GUEST_OUT)/%.img,$(GUESTS_ALL) $(GUESTS_OWN))
-GUEST_ELFS_ppc64 := $(patsubst %,$(GUEST_OUT)/%.elf,$(filter-out hostile,$(GUESTS_ALL)) $(GUESTS_OWN))
+GUEST_ELFS_ppc64 := $(patsubst %,$(GUEST_OUT)/%.elf,$(GUESTS_ALL) $(GUESTS_OWN))
 GUEST_ELFS := $(GUEST_ELFS_$(ARCH))
 
 define guest_flavour

@@ -122,11 +122,9 @@ static void attack_memory(unsigned me, uint64_t *state)
 	(void)catch_trap(touch);
 }
 
-static void read_and_write_back(void)
+static void look(void)
 {
-	volatile uint64_t *at = (volatile uint64_t *)(uintptr_t)aim;
-
-	*at = *at;
+	through_tables(aim);
 }
 
 static void jump(void)
@@ -141,7 +139,7 @@ static void walk(unsigned entry, uint64_t value, uint64_t *state, bool jumps)
 		uint64_t r = draw(state);
 
 		aim = ((uint64_t)entry << ROOT_SHIFT) + (r & ((1ull << ROOT_SHIFT) - 8));
-		(void)catch_trap(jumps && r >> 63 ? jump : read_and_write_back);
+		(void)catch_trap(jumps && r >> 63 ? jump : look);
 	}
 	root_write(entry, 0);
 }
@@ -159,7 +157,8 @@ static void attack_tables(unsigned me, uint64_t *state)
 	(void)me;
 	fill(SCRATCH, PAGE, r);
 	for (unsigned i = 0; i < PAGE; i += 8)
-		write64(SCRATCH + i, (read64(SCRATCH + i) & 0xfff) | root_address());
+		write64(SCRATCH + i,
+			table_entry((read64(SCRATCH + i) & TABLE_NOISE) | root_address()));
 	walk(wild_entry(state), (r & 1 ? root_address() : SCRATCH) | TABLE_BITS, state, false);
 }
 

@@ -12,6 +12,7 @@
 #define ROOT_END 512u
 #define ROOT_SHIFT 30u
 #define TABLE_BITS 3u
+#define TABLE_NOISE 0xfffull
 
 #define GIC_DISTRIBUTOR 0x08000000ull
 
@@ -27,6 +28,16 @@ static inline void root_write(unsigned entry, uint64_t value)
 {
 	write64(root_address() + 8 * entry, value);
 	__asm__ volatile("dsb ish\n\ttlbi vmalle1\n\tdsb ish\n\tisb" : : : "memory");
+}
+
+static inline uint64_t table_entry(uint64_t value)
+{
+	return value;
+}
+
+static inline void through_tables(uint64_t at)
+{
+	write64(at, read64(at));
 }
 
 static inline void code_written(uint64_t at, uint64_t bytes)

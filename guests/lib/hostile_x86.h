@@ -12,6 +12,7 @@
 #define ROOT_END 256u
 #define ROOT_SHIFT 39u
 #define TABLE_BITS 7u /* present, writable, user */
+#define TABLE_NOISE 0xfffull
 
 #define PIC_COMMAND 0x20
 #define PIC_DATA 0x21
@@ -30,6 +31,16 @@ static inline void root_write(unsigned entry, uint64_t value)
 {
 	((volatile uint64_t *)page_pml4)[entry] = value;
 	__asm__ volatile("movq %0, %%cr3" : : "r"(page_pml4) : "memory");
+}
+
+static inline uint64_t table_entry(uint64_t value)
+{
+	return value;
+}
+
+static inline void through_tables(uint64_t at)
+{
+	write64(at, read64(at));
 }
 
 static inline void code_written(uint64_t at, uint64_t bytes)
