@@ -3,8 +3,9 @@
 #include "arch/ppc64/endian.inc"
 
 	.text
-	.globl opal_call
+	.globl opal_call, opal_call6
 opal_call:
+opal_call6:
 	mflr %r0
 	std %r0, 16(%r1)
 	stdu %r1, -128(%r1)
@@ -20,6 +21,8 @@ opal_call:
 	mr %r4, %r5
 	mr %r5, %r6
 	mr %r6, %r7
+	mr %r7, %r8
+	mr %r8, %r9
 	lis %r12, opal_returned@h
 	ori %r12, %r12, opal_returned@l
 	mtlr %r12

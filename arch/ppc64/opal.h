@@ -24,12 +24,19 @@
 #define OPAL_PCI_CONFIG_WRITE_HALF_WORD 17
 #define OPAL_PCI_CONFIG_WRITE_WORD 18
 #define OPAL_PCI_EEH_FREEZE_CLEAR 26
+#define OPAL_PCI_PHB_MMIO_ENABLE 27
+#define OPAL_PCI_SET_PHB_MEM_WINDOW 28
+#define OPAL_PCI_MAP_PE_MMIO_WINDOW 29
 #define OPAL_START_CPU 41
 #define OPAL_CONSOLE_FLUSH 117
 
 #define OPAL_EEH_ACTION_CLEAR_FREEZE_ALL 3
+#define OPAL_M64_WINDOW_TYPE 2
+#define OPAL_ENABLE_M64_NON_SPLIT 2
 
 /* opal.S */
 int64_t opal_call(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+int64_t opal_call6(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+		   uint64_t f);
 
 #endif

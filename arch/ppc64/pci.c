@@ -15,8 +15,11 @@
 
 /* Of a root port: the PCI-to-PCI Bridge Architecture Specification 1.2, 3.2. */
 #define REG_COMMAND 0x04u
-#define REG_MEMORY 0x20u	  /* base in the low half, limit in the high one: bits 20..31 */
-#define REG_PREFETCH 0x24u	  /* likewise */
+#define REG_MEMORY 0x20u   /* base in the low half, limit in the high one: bits 20..31 */
+#define REG_PREFETCH 0x24u /* likewise; the lowest bit of each: 64 bits */
+#define REG_PREFETCH_BASE_HIGH 0x28u
+#define REG_PREFETCH_LIMIT_HIGH 0x2cu
+#define PREFETCH_64 0x00010001u
 #define PREFETCH_SHUT 0x0000fff0u /* the limit lies below the base */
 #define COMMAND_MEMORY 0x2u
 #define COMMAND_MASTER 0x4u
@@ -66,13 +69,46 @@ void arch_pci_write(uint32_t bus_device_function, uint32_t offset, uint32_t byte
 
 bool arch_pci_window(unsigned index, struct pci_window *out)
 {
-	if (index >= phb_count)
-		return false;
-	*out = (struct pci_window){ .base = hpa(phbs[index].host),
-				    .bus = phbs[index].bus,
-				    .bytes = phbs[index].bytes,
-				    .segment = index };
-	return true;
+	for (uint32_t segment = 0; segment < phb_count; segment++) {
+		const struct phb *p = &phbs[segment];
+
+		if (index-- == 0) {
+			*out = (struct pci_window){ hpa(p->host), p->bus, p->bytes, segment };
+			return true;
+		}
+		if (p->bytes_64 != 0 && index-- == 0) {
+			*out = (struct pci_window){ hpa(p->host_64), p->bus_64, p->bytes_64,
+						    segment };
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The whole of it is given to the one domain. */
+static bool window_64_open(const struct phb *p)
+{
+	return opal_call6(OPAL_PCI_SET_PHB_MEM_WINDOW, p->id, OPAL_M64_WINDOW_TYPE, p->number_64,
+			  p->host_64, p->bus_64, p->bytes_64) == OPAL_SUCCESS &&
+	       opal_call6(OPAL_PCI_MAP_PE_MMIO_WINDOW, p->id, p->reserved_pe, OPAL_M64_WINDOW_TYPE,
+			  p->number_64, 0, 0) == OPAL_SUCCESS &&
+	       opal_call(OPAL_PCI_PHB_MMIO_ENABLE, p->id, OPAL_M64_WINDOW_TYPE, p->number_64,
+			 OPAL_ENABLE_M64_NON_SPLIT) == OPAL_SUCCESS;
+}
+
+static void prefetch_write(uint32_t port, const struct phb *p)
+{
+	uint64_t last = p->bus_64 + p->bytes_64 - 1;
+	uint32_t low = (uint32_t)(p->bus_64 >> 16) & 0xfff0u;
+	uint32_t high = (uint32_t)(last >> 16) & 0xfff0u;
+
+	if (p->bytes_64 == 0) {
+		arch_pci_write(port, REG_PREFETCH, 4, PREFETCH_SHUT);
+		return;
+	}
+	arch_pci_write(port, REG_PREFETCH, 4, high << 16 | low | PREFETCH_64);
+	arch_pci_write(port, REG_PREFETCH_BASE_HIGH, 4, (uint32_t)(p->bus_64 >> 32));
+	arch_pci_write(port, REG_PREFETCH_LIMIT_HIGH, 4, (uint32_t)(last >> 32));
 }
 
 /*
@@ -88,13 +124,22 @@ static void root_port_open(uint32_t segment)
 	uint32_t command = arch_pci_read(port, REG_COMMAND, 2);
 
 	arch_pci_write(port, REG_MEMORY, 4, (last & 0xfff0u) << 16 | (first & 0xfff0u));
-	arch_pci_write(port, REG_PREFETCH, 4, PREFETCH_SHUT);
+	prefetch_write(port, p);
 	arch_pci_write(port, REG_COMMAND, 2, command | COMMAND_MEMORY | COMMAND_MASTER);
 }
 
 void pci_init(const void *tree)
 {
 	phb_count = phb_read(tree, phbs);
-	for (uint32_t segment = 0; segment < phb_count; segment++)
+	for (uint32_t segment = 0; segment < phb_count; segment++) {
+		struct phb *p = &phbs[segment];
+
+		if (p->bytes_64 != 0 && !window_64_open(p)) {
+			hv_log("ppc64: the firmware does not open the window of 64 bits of host "
+			       "bridge %u\n",
+			       segment);
+			p->bytes_64 = 0;
+		}
 		root_port_open(segment);
+	}
 }

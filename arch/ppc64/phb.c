@@ -2,8 +2,9 @@
 /*
  * Which host bridges there are: nodes of the firmware's tree that are compatible with
  * "ibm,ioda3-phb". "ranges" has entries of seven cells: the kind of space and the functions'
- * address, the processor's address, the size. The window of 64 bits (ibm,opal-m64-window) has to be
- * given to error domains before it passes anything on; it is left shut.
+ * address, the processor's address, the size. The window of 64 bits stands apart
+ * (ibm,opal-m64-window: the functions' address, the processor's, the size), since it is shut until
+ * it is given to an error domain.
  */
 #include "arch/ppc64/phb.h"
 
@@ -64,6 +65,27 @@ static bool window_read(const void *tree, int node, struct phb *p)
 	return false;
 }
 
+static void window_64_read(const void *tree, int node, struct phb *p)
+{
+	int bytes, numbers;
+	const fdt32_t *window = fdt_getprop(tree, node, "ibm,opal-m64-window", &bytes);
+	const fdt32_t *number_64 =
+		fdt_getprop(tree, node, "ibm,opal-available-m64-ranges", &numbers);
+
+	p->bytes_64 = 0;
+	if (window == NULL || bytes != 24 || number_64 == NULL || numbers < 4)
+		return;
+	uint64_t bus = number(window, 2), host = number(window + 2, 2);
+	uint64_t size = number(window + 4, 2);
+	if (size < BYTES_1M || (size & (size - 1)) != 0 || ((bus | host) & (size - 1)) != 0 ||
+	    bus < LIMIT_32 || host == 0)
+		return;
+	p->bus_64 = bus;
+	p->host_64 = host;
+	p->bytes_64 = size;
+	p->number_64 = number(number_64, 1);
+}
+
 static bool bridge_read(const void *tree, int node, struct phb *p)
 {
 	int bytes;
@@ -71,6 +93,7 @@ static bool bridge_read(const void *tree, int node, struct phb *p)
 
 	if (status != NULL && (bytes != 5 || memcmp(status, "okay", 5) != 0))
 		return false;
+	window_64_read(tree, node, p);
 	return property_number(tree, node, "ibm,opal-phbid", &p->id) &&
 	       property_number(tree, node, "ibm,opal-reserved-pe", &p->reserved_pe) &&
 	       window_read(tree, node, p);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,8 +21,15 @@
 #define DEVICE 0x100u
 
 static unsigned char port[4096], device[4096];
-static unsigned calls, clears;
+static unsigned calls, clears, opened; /* opened: the calls for the window of 64 bits, in order */
 static int64_t answer;
+static uint64_t refused_call;
+static char said[128];
+
+void hv_log(const char *format, ...)
+{
+	(void)snprintf(said, sizeof(said), "%s", format);
+}
 
 static unsigned char *space(uint64_t bdf)
 {
@@ -42,6 +50,33 @@ static int64_t access_space(uint64_t bdf, uint64_t at, unsigned bytes, uint64_t 
 	return answer;
 }
 
+/* What skiboot 7.0 says of the window of 64 bits of the first bridge. */
+#define BASE_64 UINT64_C(0x6000000000000)
+#define BYTES_64 UINT64_C(0x4000000000)
+
+static int64_t window_64(uint64_t token, uint64_t b, uint64_t c, uint64_t d)
+{
+	assert_int_equal(token == 29 ? c : b, 2);
+	assert_int_equal(token == 29 ? d : c, 1);
+	assert_int_equal(opened, token == 28 ? 0 : token == 29 ? 1 : 2);
+	opened++;
+	return token == refused_call ? -1 : 0;
+}
+
+int64_t opal_call6(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+		   uint64_t f)
+{
+	assert_int_equal(a, BRIDGE);
+	assert_true(token == 28 || token == 29);
+	if (token == 28) {
+		assert_true(d == BASE_64 && e == BASE_64 && f == BYTES_64);
+	} else {
+		assert_int_equal(b, DOMAIN);
+		assert_int_equal(e, 0);
+	}
+	return window_64(token, b, c, d);
+}
+
 int64_t opal_call(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
 	calls++;
@@ -53,6 +88,7 @@ int64_t opal_call(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d
 	case 16: return access_space(b, c, 1, d, true);
 	case 17: return access_space(b, c, 2, d, true);
 	case 18: return access_space(b, c, 4, d, true);
+	case 27: assert_int_equal(d, 2); return window_64(token, b, c, d);
 	case 26:
 		assert_int_equal(b, DOMAIN);
 		assert_int_equal(c, 3);
@@ -74,6 +110,12 @@ struct range {
 
 /* What skiboot 7.0 says under QEMU 7.2 of its first bridge. */
 static const struct range usual = { 0x02000000, 0x80000000, UINT64_C(0x600c000000000), 0x7fff0000 };
+
+/* Of the next bridge; 0: the property is not there. */
+static struct {
+	uint64_t bus, host, bytes;
+} wide;
+static unsigned wide_cells = 6;
 
 static void tree_begin(void)
 {
@@ -110,23 +152,49 @@ static void bridge(uint64_t id, const char *status, const struct range *r, unsig
 	assert_int_equal(fdt_property_u64(tree, "ibm,opal-phbid", id), 0);
 	assert_int_equal(fdt_property_u32(tree, "ibm,opal-reserved-pe", DOMAIN), 0);
 	assert_int_equal(fdt_property(tree, "ranges", cells, (int)(28 * ranges)), 0);
+	if (wide.bytes != 0) {
+		pair(&cells[0], wide.bus);
+		pair(&cells[2], wide.host);
+		pair(&cells[4], wide.bytes);
+		assert_int_equal(
+			fdt_property(tree, "ibm,opal-m64-window", cells, (int)(4 * wide_cells)), 0);
+		pair(cells, UINT64_C(0x10000001f)); /* from 1 to 31 */
+		assert_int_equal(fdt_property(tree, "ibm,opal-available-m64-ranges", cells, 8), 0);
+	}
 	if (status != NULL)
 		assert_int_equal(fdt_property_string(tree, "status", status), 0);
 	assert_int_equal(fdt_end_node(tree), 0);
 }
 
-/* The one usual bridge, and all counters at zero behind pci_init. */
-static int begin(void **state)
+static void start(void)
 {
-	(void)state;
 	memset(port, 0, sizeof(port));
 	memset(device, 0, sizeof(device));
 	answer = 0;
+	opened = 0;
+	said[0] = '\0';
 	tree_begin();
 	bridge(BRIDGE, "okay", &usual, 1);
 	tree_end();
 	pci_init(tree);
 	calls = clears = 0;
+}
+
+/* One bridge without a window of 64 bits, and all counters at zero behind pci_init. */
+static int begin(void **state)
+{
+	(void)state;
+	wide.bytes = refused_call = 0;
+	start();
+	return 0;
+}
+
+static int begin_wide(void **state)
+{
+	(void)begin(state);
+	wide.bus = wide.host = BASE_64;
+	wide.bytes = BYTES_64;
+	wide_cells = 6;
 	return 0;
 }
 
@@ -217,6 +285,64 @@ static void root_ports_tell_the_truth(void **state)
 	assert_false(arch_pci_window(1, &w));
 }
 
+static void windows_of_64_bits(void **state)
+{
+	static const unsigned char window[12] = { 0x01, 0x00, 0xf1, 0xff, 0x00, 0x00,
+						  0x06, 0x00, 0x3f, 0x00, 0x06, 0x00 };
+	struct pci_window w;
+
+	(void)state;
+	start();
+	assert_int_equal(opened, 3);
+	assert_memory_equal(port + 0x24, window, sizeof(window)); /* prefetchable: all of it */
+	assert_true(arch_pci_window(1, &w));
+	assert_true(w.base.v == BASE_64 && w.bus == BASE_64 && w.bytes == BYTES_64);
+	assert_int_equal(w.segment, 0);
+	assert_false(arch_pci_window(2, &w));
+	/* The firmware does not want to: it is said, and the other window stands. */
+	for (refused_call = 27; refused_call <= 29; refused_call++) {
+		start();
+		assert_non_null(strstr(said, "64 bits"));
+		assert_memory_equal(port + 0x24, "\xf0\xff\0\0", 4);
+		assert_true(arch_pci_window(0, &w));
+		assert_false(arch_pci_window(1, &w));
+	}
+}
+
+static void windows_of_64_bits_are_checked(void **state)
+{
+	struct phb p;
+
+	(void)state;
+	assert_int_equal(read_one(&usual, 1, &p), 1);
+	assert_true(p.bytes_64 == BYTES_64 && p.host_64 == BASE_64 && p.bus_64 == BASE_64);
+	assert_int_equal(p.number_64, 1);
+	wide.bus = UINT64_C(1) << 40; /* another address for the functions */
+	assert_int_equal(read_one(&usual, 1, &p), 1);
+	assert_true(p.bytes_64 == BYTES_64 && p.host_64 == BASE_64 && p.bus_64 == wide.bus);
+	wide.bus = 0; /* where the functions have RAM */
+	assert_int_equal(read_one(&usual, 1, &p), 1);
+	assert_int_equal(p.bytes_64, 0);
+	wide.bus = BASE_64 + (BYTES_64 >> 1);
+	(void)read_one(&usual, 1, &p);
+	assert_int_equal(p.bytes_64, 0);
+	wide.bus = BASE_64;
+	wide.host = 0;
+	(void)read_one(&usual, 1, &p);
+	assert_int_equal(p.bytes_64, 0);
+	wide.host = BASE_64;
+	wide.bytes = BYTES_64 - PAGE_SIZE;
+	(void)read_one(&usual, 1, &p);
+	assert_int_equal(p.bytes_64, 0);
+	wide.bytes = PAGE_SIZE;
+	(void)read_one(&usual, 1, &p);
+	assert_int_equal(p.bytes_64, 0);
+	wide.bytes = BYTES_64;
+	wide_cells = 7;
+	assert_int_equal(read_one(&usual, 1, &p), 1);
+	assert_int_equal(p.bytes_64, 0);
+}
+
 static void words_are_turned_round(void **state)
 {
 	(void)state;
@@ -259,6 +385,8 @@ int main(void)
 		cmocka_unit_test(bridges_of_the_tree),
 		cmocka_unit_test(windows_are_checked),
 		cmocka_unit_test_setup(root_ports_tell_the_truth, begin),
+		cmocka_unit_test_setup(windows_of_64_bits, begin_wide),
+		cmocka_unit_test_setup(windows_of_64_bits_are_checked, begin_wide),
 		cmocka_unit_test_setup(words_are_turned_round, begin),
 		cmocka_unit_test_setup(what_is_absent_reads_as_ones, begin),
 	};
