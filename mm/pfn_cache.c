@@ -66,10 +66,9 @@ enum result pfn_cache_create(struct pfn_cache *pc, struct space *s, hva_t page)
 
 enum result pfn_cache_destroy(struct pfn_cache *pc)
 {
-	enum result r = consumer_unregister(&pc->consumer);
-	if (r == OK) /* no notice reaches it any more, so it must know nothing (N2) */
-		keep(pc, PFN_CACHE_NOTHING);
-	return r;
+	/* While a notice still reaches it: after that it must know nothing (N2). */
+	keep(pc, PFN_CACHE_NOTHING);
+	return consumer_unregister(&pc->consumer);
 }
 
 void pfn_cache_retarget(struct pfn_cache *pc, hva_t page)

@@ -29,7 +29,10 @@ struct pfn_cache {
 	uint64_t refreshes;
 };
 
-/* BUSY: a notice is active, try again. The page need not be there yet. */
+/*
+ * BUSY: a notice is active, try again. The page need not be there yet. Nobody uses the cache any
+ * more when it is destroyed; it forgets its page even if that is refused.
+ */
 enum result pfn_cache_create(struct pfn_cache *pc, struct space *s, hva_t page);
 enum result pfn_cache_destroy(struct pfn_cache *pc);
 

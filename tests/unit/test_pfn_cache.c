@@ -314,6 +314,34 @@ static void n2_create_and_destroy(void **state)
 	assert_int_equal(second.kept, PFN_CACHE_NOTHING);
 }
 
+/* At each step of the end: who is not in the notifier's list keeps no pfn (N2). */
+static struct pfn_cache leaver;
+static unsigned steps_outside;
+
+static void look_at_the_list(const char *name, const void *object)
+{
+	(void)name;
+	(void)object;
+	for (const struct consumer *c = world.space.notifier.consumers; c != NULL; c = c->next)
+		if (c == &leaver.consumer)
+			return;
+	steps_outside++;
+	assert_int_equal(leaver.kept, PFN_CACHE_NOTHING);
+}
+
+static void n2_forgets_before_it_leaves(void **state)
+{
+	uint64_t value = 1;
+	(void)state;
+	assert_result(OK, pfn_cache_create(&leaver, &world.space, base));
+	assert_result(OK, pfn_cache_write(&leaver, 0, &value, sizeof(value)));
+	steps_outside = 0;
+	env_step = look_at_the_list;
+	assert_result(OK, pfn_cache_destroy(&leaver));
+	env_step = NULL;
+	assert_int_not_equal(steps_outside, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -327,6 +355,7 @@ int main(void)
 		TEST(p5_the_cache_shows_its_token),
 		TEST(c1_tries_end),
 		TEST(n2_create_and_destroy),
+		TEST(n2_forgets_before_it_leaves),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
