@@ -145,6 +145,13 @@ lint: ## what the compiler does not see: layers, headers, format, clang-tidy, do
 format: ## clang-format over the project's C
 	$(Q)git ls-files -z '*.c' '*.h' | xargs -0 -r clang-format -i --style=file
 
+race: ## the real code in all orders up to a bound, then in random ones (minutes)
+	$(Q)tools/setup
+	$(Q)$(MAKE) race-build
+	$(Q)build/race/race --selftest
+	$(Q)build/race/race --all
+	$(Q)build/race/race --all --random 100000
+
 clean: ## remove what was built; third-party sources and downloads stay
 	$(Q)rm -rf $(filter-out build/thirdparty build/cache build/guests,$(wildcard build/*))
 
@@ -158,7 +165,7 @@ print-%:
 
 libs: $(LIBRARIES) ## the libraries alone
 
-.PHONY: help setup all run test check model coverage bench lint format clean distclean libs guests unit
+.PHONY: help setup all run test check model race coverage bench lint format clean distclean libs guests unit race-build
 
 # ---- The hypervisor -------------------------------------------------------------------------------
 
@@ -180,6 +187,7 @@ $(ELF): $(OBJECTS) $(LIBRARIES) arch/$(ARCH)/link.ld
 
 include tools/mk/loader.mk
 include tools/mk/unit.mk
+include tools/mk/race.mk
 -include $(wildcard guests/guests.mk)
 guests: $(GUEST_ELFS)
 

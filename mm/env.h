@@ -8,7 +8,9 @@
 
 #include "mm/addr.h"
 
+#ifndef MM_MAX_CPUS
 #define MM_MAX_CPUS 64u
+#endif
 
 /* The number of the CPU (or thread) that calls, 0 <= n < MM_MAX_CPUS. It must not change while a
  * lock is held. */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the code under exploration calls without knowing it: every atomic operation of mm/ and hv/
+ * comes here first (tests/race/atomics/stdatomic.h), as do mm_step and mm_relax.
+ */
+#ifndef TESTS_RACE_HOOKS_H
+#define TESTS_RACE_HOOKS_H
+
+#include <stdbool.h>
+
+enum race_access { RACE_READ, RACE_WRITE, RACE_CHANGE };
+
+/* A schedule runs, and not the set-up, a look by the world, or the end: else nothing is noted. */
+extern bool race_on;
+
+/*
+ * The running thread is about to do an atomic operation on `at`, in `function`. `point`: another
+ * thread may go on before it.
+ */
+void race_access(const volatile void *at, enum race_access what, bool point, const char *function);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files of the explorer: the run at hand (explore.c), who decides (schedule.c), and the
+ * trace (trace.c). */
+#ifndef TESTS_RACE_SCHEDULE_H
+#define TESTS_RACE_SCHEDULE_H
+
+#include "tests/race/explore.h"
+
+#define RACE_NOBODY RACE_THREADS
+
+/*
+ * Who goes on? `self` is who ran and could go on, or RACE_NOBODY; `enabled` the set of those that
+ * can, never empty.
+ */
+typedef unsigned (*race_decide)(unsigned self, unsigned enabled);
+
+/* Whom the search takes first: no preemption, then the lowest number. */
+static inline unsigned race_default(unsigned self, unsigned enabled)
+{
+	return self != RACE_NOBODY ? self : (unsigned)__builtin_ctz(enabled);
+}
+
+/* Runs it once. The defect in words (valid until the next run), or NULL. */
+const char *race_run(const struct race_program *p, race_decide decide);
+
+/* Of the last run. */
+unsigned race_run_points(void);
+unsigned race_run_preemptions(void);
+/* Its decisions, as --replay takes them; what comes after the last one that is not the search's
+ * own is left out. */
+void race_run_schedule(char *text, size_t bytes);
+
+/* The trace of a run: cleared, noted to while on, printed. */
+void trace_begin(const struct race_program *p, bool all);
+void trace_note(unsigned thread, const char *what, const void *object, const char *function);
+bool trace_is_on(void);
+void trace_end(void);
+
+#endif

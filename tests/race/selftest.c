@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The explorer explored: small programs of which it is known how many schedules they have, and
+ * which of them break.
+ */
+#include "tests/race/selftest.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mm/lock.h"
+#include "tests/race/explore.h"
+
+static struct race_outcome out, again;
+static unsigned tests, failed;
+
+static void say(bool good, const char *what)
+{
+	printf("%s %u - %s\n", good ? "ok" : "not ok", ++tests, what);
+	failed += !good;
+}
+
+/* ---- How many schedules ------------------------------------------------------------------------
+ */
+
+static unsigned steps[RACE_THREADS];
+
+static void walk_steps(void)
+{
+	for (unsigned i = 0; i < steps[race_self()]; i++)
+		race_step("step", NULL);
+}
+
+/*
+ * The same number, counted without running anything: `left[i]` pieces of thread i are to come, `at`
+ * ran last. Whoever has pieces left and is not chosen again was preempted.
+ */
+static uint64_t count_words(unsigned left[RACE_THREADS], unsigned at, unsigned bound)
+{
+	uint64_t sum = 0;
+	bool able = at < RACE_THREADS && left[at] > 0, ended = true;
+
+	for (unsigned i = 0; i < RACE_THREADS; i++) {
+		if (left[i] == 0)
+			continue;
+		ended = false;
+		unsigned cost = able && i != at;
+		if (cost > bound)
+			continue;
+		left[i]--;
+		sum += count_words(left, i, bound - cost);
+		left[i]++;
+	}
+	return ended ? 1 : sum;
+}
+
+static void counts(void)
+{
+	static const unsigned sizes[][RACE_THREADS] = {
+		{ 1, 1, 0 }, { 3, 5, 0 }, { 2, 2, 2 }, { 4, 1, 3 }
+	};
+	char words[96];
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (unsigned bound = 0; bound <= 4; bound++) {
+			unsigned left[RACE_THREADS] = { 0 };
+			struct race_program p = { .name = "steps",
+						  .threads = sizes[i][2] != 0 ? 3 : 2,
+						  .body = { walk_steps, walk_steps, walk_steps } };
+			for (unsigned t = 0; t < p.threads; t++) {
+				steps[t] = sizes[i][t];
+				left[t] = steps[t] + 1;
+			}
+			uint64_t wanted = count_words(left, RACE_THREADS, bound);
+			race_search(&p, bound, &out);
+			snprintf(words, sizeof(words),
+				 "%u, %u and %u steps, %u preemptions: %llu schedules", steps[0],
+				 steps[1], p.threads == 3 ? steps[2] : 0, bound,
+				 (unsigned long long)wanted);
+			say(out.schedules == wanted && out.broken == NULL, words);
+		}
+	}
+}
+
+/* ---- Defects -----------------------------------------------------------------------------------
+ */
+
+static _Atomic unsigned shared;
+static struct spinlock a, b;
+static unsigned runs;
+
+static void restore(void)
+{
+	shared = 0;
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	runs++;
+}
+
+static void lost_update(void)
+{
+	race_step("load", NULL);
+	unsigned n = shared;
+	race_step("store", NULL);
+	shared = n + 1;
+}
+
+static const char *is_two(void)
+{
+	return shared == 2 ? NULL : "an update is lost";
+}
+
+/* Breaks only if the other takes its first step after `one`, and `two` comes before its second. */
+static void between_1(void)
+{
+	race_step("one", NULL);
+	shared = 1;
+	race_step("two", NULL);
+	if (shared == 2)
+		race_broken("it takes two");
+}
+
+static void between_2(void)
+{
+	race_step("one", NULL);
+	shared = shared == 1 ? 2 : 0;
+	race_step("two", NULL);
+	shared = 0;
+}
+
+static void locked_update(void)
+{
+	spin_lock(&a);
+	unsigned n = shared;
+	race_step("inside", NULL);
+	shared = n + 1;
+	spin_unlock(&a);
+}
+
+static void a_then_b(void)
+{
+	spin_lock(&a);
+	spin_lock(&b);
+	spin_unlock(&b);
+	spin_unlock(&a);
+}
+
+static void b_then_a(void)
+{
+	spin_lock(&b);
+	spin_lock(&a);
+	spin_unlock(&a);
+	spin_unlock(&b);
+}
+
+static void for_ever(void)
+{
+	while (shared == 0)
+		race_step("again", NULL);
+}
+
+static void sets(void)
+{
+	race_step("set", NULL);
+	shared = 1;
+	race_wrote(&shared);
+}
+
+static void waits(void)
+{
+	for (;;) {
+		race_access(&shared, RACE_READ, true, __func__);
+		if (shared != 0)
+			return;
+		race_relax();
+	}
+}
+
+static void depends_on_the_run(void)
+{
+	for (unsigned i = 0; i < 1 + 3 * (runs & 1); i++)
+		race_step("step", NULL);
+}
+
+static struct race_program program(void (*first)(void), void (*second)(void),
+				   const char *(*finish)(void))
+{
+	return (struct race_program){ .name = "selftest",
+				      .threads = 2,
+				      .body = { first, second },
+				      .column = { "first", "second" },
+				      .restore = restore,
+				      .finish = finish };
+}
+
+static bool broken_by(const struct race_program *p, unsigned bound, const char *words)
+{
+	race_search(p, bound, &out);
+	if (words == NULL)
+		return out.broken == NULL;
+	return out.broken != NULL && strstr(out.broken, words) != NULL;
+}
+
+static void defects(void)
+{
+	struct race_program p = program(lost_update, lost_update, is_two);
+	say(broken_by(&p, 0, NULL), "a lost update needs a preemption");
+	say(broken_by(&p, 1, "lost") && out.preemptions == 1, "a lost update is found with one");
+	p = program(between_1, between_2, NULL);
+	say(broken_by(&p, 1, NULL), "what takes two is not found with one");
+	say(broken_by(&p, 2, "it takes two") && out.preemptions == 2,
+	    "what takes two is found with two");
+	p = program(locked_update, locked_update, is_two);
+	say(broken_by(&p, 4, NULL), "under a lock no update is lost");
+	p = program(a_then_b, b_then_a, NULL);
+	say(broken_by(&p, 2, "deadlock"), "two locks in two orders are a deadlock");
+	p = program(waits, sets, NULL);
+	say(broken_by(&p, 4, NULL), "who waits for a flag goes on when it is set");
+	p = program(waits, waits, NULL);
+	say(broken_by(&p, 0, "deadlock"), "who waits for nobody is a deadlock");
+	p = program(for_ever, for_ever, NULL);
+	say(broken_by(&p, 0, "no progress"), "a loop that nobody ends makes no progress");
+	p = program(depends_on_the_run, lost_update, NULL);
+	say(broken_by(&p, 2, "not restored"), "a world that is not restored is noticed");
+}
+
+/* ---- Replay, chance ----------------------------------------------------------------------------
+ */
+
+static void replays(void)
+{
+	struct race_program p = program(between_1, between_2, NULL);
+	static char line[sizeof(out.replay)];
+
+	race_search(&p, 2, &out);
+	strcpy(line, out.replay);
+	bool good = race_replay(&p, line, false, &again);
+	say(good && again.broken != NULL && strcmp(again.broken, "it takes two") == 0,
+	    "a failing schedule is replayed");
+	say(race_replay(&p, "0:1", false, &again) && again.broken == NULL,
+	    "another schedule is another one");
+	say(!race_replay(&p, "0;1", false, &again) && !race_replay(&p, "7:1", false, &again),
+	    "a bad schedule is refused");
+}
+
+static void chances(void)
+{
+	struct race_program p = program(between_1, between_2, NULL);
+
+	race_random(&p, 1000, 3, 1, &out);
+	say(out.broken != NULL, "random schedules of depth 3 find what takes two");
+	race_random(&p, 1000, 3, 1, &again);
+	say(out.schedules == again.schedules && strcmp(out.replay, again.replay) == 0,
+	    "the same seed gives the same runs");
+	p = program(locked_update, locked_update, is_two);
+	race_random(&p, 1000, 3, 7, &out);
+	say(out.broken == NULL && out.schedules == 1000, "random schedules break no lock");
+}
+
+int selftest(void)
+{
+	counts();
+	defects();
+	replays();
+	chances();
+	printf("1..%u\n", tests);
+	return failed != 0;
+}
