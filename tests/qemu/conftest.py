@@ -14,11 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 import harness  # noqa: E402  pylint: disable=wrong-import-position
 
 WORKERS = 2
-# Those of every architecture; test_arm64*.py is that one's, all others are x86's.
+# Those of every architecture; test_arm64*.py and test_ppc64*.py are those ones', all others are x86's.
 EVERY = ["test_hostile.py", "test_monitor.py", "test_terminal.py"]
 FILES = [path.name for path in Path(__file__).parent.glob("test_*.py") if path.name not in EVERY]
-collect_ignore = [name for name in FILES
-                  if ("arm64" if name.startswith("test_arm64") else "x86") not in harness.ARCHES]
+collect_ignore = [name for name in FILES if harness.arch_of(name) not in harness.ARCHES]
 futures = {}
 
 

@@ -24,9 +24,15 @@ OTHER = ["--elf", os.environ["TENURE_ELF"]] if "TENURE_ELF" in os.environ else [
 END = re.compile(r"^tenure: end status=(\d+) reason=(\S+)", re.MULTILINE)
 
 
+def arch_of(file):
+    """Whose tests a file holds."""
+    named = re.match(r"test_(arm64|ppc64)", file)
+    return named[1] if named else "x86"
+
+
 def small(arch, name):
     """The file of a small guest, as -kernel takes it."""
-    return TOP / "build" / arch / "guests" / (name + (".elf" if arch == "x86" else ".img"))
+    return TOP / "build" / arch / "guests" / (name + (".img" if arch == "arm64" else ".elf"))
 
 
 def debian(arch, name):
