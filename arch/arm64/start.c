@@ -30,7 +30,7 @@ bool cpu_vhe;
 
 static struct platform platform;
 static const struct bootinfo *memory; /* what platform_memory may read */
-static bool psci;
+static bool psci = true; /* by smc; an end that comes before the tables were read tries it */
 
 void start_early(void)
 {

@@ -77,7 +77,7 @@ ENDS = [
     ends("aborts", 0, "poweroff", ALL_GOOD),
     *[ends(word, 70, "unhandled", (r"device access: not supported", rf"gpa 0x{where}", r" x28 ",
                                                 rf"instruction at pc: {code}"))
-      for word, where, code in (("vector", "9000000", "3dc"), ("exclusive", "9000018", "885f7c"),
+      for word, where, code in (("vector", "9000000", "3dc"), ("exclusive", "9000018", "885f7"),
                                 ("atomic", "9000024", "b8"))],
 ]
 
@@ -102,6 +102,22 @@ LINUX = [
     linux("full, 256M, 2 vCPUs on 1 CPU, UEFI", "full", "boot", "256M", 2, "--cpus", 1, "--firmware", "uefi"),
     run("cloud, a shell", "linux", "--firmware", "direct", stdin=b"cat /proc/interrupts\nexit\n", reason="reset",
         says=(r"[1-9]\d* .*uart-pl011",), limit=60.0),
+]
+
+SEVERAL = [
+    run("two Linux and two small VMs at once", "run", "-config", "{dir}/vm.dts", "--cpus", 2, *RELEASE, "-file",
+        f"image={DEBIAN / 'vmlinuz-cloud'}", "-file", f"initramfs={INITRAMFS}", reason="",
+        says=(r"^\[one\] selfcheck: 4 passed, 0 failed", r"^\[two\] selfcheck: 4 passed, 0 failed",
+              r"^\[three\] report: [1-9]\d* passed, 0 failed", r"^\[four\] report: [1-9]\d* passed, 0 failed"),
+        limit=200.0, files={"vm.dts": configuration(
+            "".join(vm(n, "image", "console=ttyAMA0 tenure.mode=boot", "192M", 2, 'initrd = "initramfs";')
+                    for n in ("one", "two"))
+            + vm("three", "rules_storm.elf", "vcpus=3 rounds=300 shared", vcpus=3)
+            + vm("four", "rules_slots.elf", "shared"))}),
+    run("host memory runs out", "run", "-config", "{dir}/vm.dts", "--cpus", 2, "--host-memory", "512M", *A72,
+        status=70, reason="", says=(r"greedy.*(memory|frame)", r"^\[modest\] report: [1-9]\d* passed, 0 failed"),
+        files={"vm.dts": configuration(vm("greedy", "oom.elf", "mib=1000", "1G")
+                                       + vm("modest", "rules_slots.elf", "rounds=2000 shared"))}),
 ]
 
 
@@ -160,6 +176,11 @@ def test_tour(run, outcome):
 
 @parameters(LINUX)
 def test_linux(run, outcome):
+    harness.judge(run, outcome)
+
+
+@parameters(SEVERAL)
+def test_several(run, outcome):
     harness.judge(run, outcome)
 
 
