@@ -86,8 +86,15 @@ void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type);
 uint32_t arch_device_read(const void *at, uint32_t bytes);
 void arch_device_write(void *at, uint32_t bytes, uint32_t value);
 
-/* Fills a page with zeros, by the fastest way the processor has. */
+/* Fills a page with zeros, by the fastest way the processor has; in sync as below, written. */
 void arch_page_clear(void *page);
+
+/*
+ * Guest memory in the linear map, which its guest may also reach past the caches: called before the
+ * hypervisor reads it, and with `written` after it has written it, which also makes it fit to be
+ * executed. Nothing where the processor keeps all of that coherent.
+ */
+void arch_guest_sync(const void *at, size_t bytes, bool written);
 
 /* ---- Console, time, PCI ------------------------------------------------------------------ */
 

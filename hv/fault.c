@@ -225,24 +225,51 @@ static __attribute__((noinline)) enum result fault_serve_whole(struct vcpu *v,
 	}
 }
 
-/* What follows a try that did not serve it at once. */
+/* What became of a try for one page. */
+enum page_try {
+	PAGE_NEW,    /* it is mapped; not said yet */
+	PAGE_SERVED, /* the leaf that stood there was changed, or was good */
+	PAGE_RACED,
+	PAGE_OTHER, /* it is not such a fault; nothing has changed */
+};
+
+/* What follows a try that is not PAGE_NEW. */
 static __attribute__((noinline)) enum result fault_go_on(struct vcpu *v, const struct s2_fault *f,
-							 struct token token, enum result r)
+							 struct token token, enum page_try what)
 {
-	if (r != RACED)
+	if (what == PAGE_SERVED)
+		return OK;
+	if (what == PAGE_OTHER)
 		return fault_serve_whole(v, f, token);
 	return fault_lost(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
 }
 
 /*
- * The most frequent fault by far is of a page that the host has, by an entry of 4 KiB, and the
- * guest has not. For it this is fault_try with what is known folded in. UNSUPPORTED: it is another
- * one, and nothing has changed.
+ * Something stands where the leaf would be put: one to be widened, as software's dirty bit asks for
+ * at each first write (S10), or another CPU was first (S9). The lookup holds for it as well.
  */
-static inline enum result fault_try_page(struct vcpu *v, const struct s2_fault *f,
-					 struct token token, struct follow_answer *out)
+static __attribute__((noinline)) enum page_try fault_try_leaf(struct vcpu *v,
+							      const struct s2_fault *f,
+							      const struct s2_map *map)
 {
-	enum result r = UNSUPPORTED;
+	struct s2_map whole = *map;
+	struct s2_installed installed;
+
+	whole.unmarked = f->unmarked;
+	if (s2_install(&v->vm->s2, &v->s2_cache, &whole, &installed) != OK)
+		return PAGE_RACED;
+	fault_served(v->vm, f, &map->answer, event_of(v->vm, installed.outcome), 0);
+	return PAGE_SERVED;
+}
+
+/*
+ * The most frequent fault by far is of a page that the host has, by an entry of 4 KiB, and the
+ * guest has not. For it this is fault_try with what is known folded in.
+ */
+static inline enum page_try fault_try_page(struct vcpu *v, const struct s2_fault *f,
+					   struct token token, struct follow_answer *out)
+{
+	enum page_try what = PAGE_OTHER;
 
 	grace_enter(); /* the slot stays valid */
 	const struct slot *slot = slot_find(v->vm, gpa_to_gfn(f->gpa));
@@ -257,11 +284,14 @@ static inline enum result fault_try_page(struct vcpu *v, const struct s2_fault *
 					      token,
 					      *out,
 					      false };
-			r = s2_install_page(&v->vm->s2, &v->s2_cache, &map);
+			enum result r = s2_install_page(&v->vm->s2, &v->s2_cache, &map);
+			what = __builtin_expect(r == OK, true) ? PAGE_NEW
+			       : r == RACED		       ? PAGE_RACED
+							       : fault_try_leaf(v, f, &map);
 		}
 	}
 	grace_leave();
-	return r;
+	return what;
 }
 
 /* Part of the loop around the guest where the linker can see both: no registers to be saved. */
@@ -275,9 +305,9 @@ __attribute__((always_inline)) enum result fault_serve(struct vcpu *v, const str
 	if (__builtin_expect(s2_cache_fill(&v->s2_cache) != OK, false))
 		return fault_serve_whole(v, f, fault_token(v)); /* which says why */
 	struct token token = fault_token(v);
-	enum result r = fault_try_page(v, f, token, &answer);
-	if (__builtin_expect(r != OK, false))
-		return fault_go_on(v, f, token, r);
+	enum page_try what = fault_try_page(v, f, token, &answer);
+	if (__builtin_expect(what != PAGE_NEW, false))
+		return fault_go_on(v, f, token, what);
 	fault_served(v->vm, f, &answer, TRACE_FAULT, 0);
 	return OK;
 }

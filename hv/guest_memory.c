@@ -97,10 +97,13 @@ static enum result try_copy(struct space *s, hva_t place, bool writable, uint64_
 		r = UNSUPPORTED; /* not in the linear map */
 	if (r == OK) {
 		unsigned char *page = mm_linear(a.pfn);
-		if (t->write)
+		if (t->write) {
 			memcpy(page + offset, t->from, bytes);
-		else
+			arch_guest_sync(page + offset, bytes, true);
+		} else {
+			arch_guest_sync(page + offset, bytes, false);
 			memcpy(t->to, page + offset, bytes);
+		}
 		/* F7: the entry's reference keeps the frame alive under the lock. */
 		if (a.class == FRAME_COUNTED)
 			frame_mark(frame_head(frame_of(a.pfn)),

@@ -58,7 +58,8 @@ const struct s2_geometry *const arch_s2_geometry = &tree;
 
 static const unsigned char pa_bits[] = { 32, 36, 40, 42, 44, 48 };
 
-struct stage2_features stage2_features(uint64_t mmfr0, uint64_t mmfr1, uint64_t mmfr2)
+struct stage2_features stage2_features(uint64_t mmfr0, uint64_t mmfr1, uint64_t mmfr2,
+				       uint64_t isar0)
 {
 	unsigned range = mmfr0 & 15, last = sizeof pa_bits - 1;
 
@@ -70,6 +71,7 @@ struct stage2_features stage2_features(uint64_t mmfr0, uint64_t mmfr1, uint64_t 
 		.hw_dirty = (mmfr1 & 15) >= 2,
 		.xnx = (mmfr1 >> 28 & 15) >= 1,
 		.fwb = (mmfr2 >> 40 & 15) >= 1,
+		.ranges = (isar0 >> 56 & 15) >= 2,
 	};
 }
 
@@ -100,6 +102,29 @@ uint64_t stage2_vtcr(void)
 	v |= stage2.hw_young ? VTCR_HA : 0;
 	v |= stage2.hw_dirty ? VTCR_HD : 0;
 	return v;
+}
+
+/* ---- Ranges of a TLB invalidation ----------------------------------------------------------- */
+
+#define RANGE_GRANULE_4K (UINT64_C(1) << 46)
+#define RANGE_SCALE_SHIFT 44u
+#define RANGE_NUM_SHIFT 39u
+#define RANGE_BASE ((UINT64_C(1) << 37) - 1)
+
+/* One of them covers (NUM + 1) << (5 * SCALE + 1) pages, 1 to 32 of the scale's unit. */
+uint64_t tlb_range(uint64_t from, uint64_t left, uint64_t *pages)
+{
+	uint64_t scale = 3, num;
+
+	while (scale > 0 && left >> (5 * scale + 1) == 0)
+		scale--;
+	num = left >> (5 * scale + 1);
+	if (num == 0)
+		return 0;
+	num = num > 32 ? 32 : num;
+	*pages = num << (5 * scale + 1);
+	return RANGE_GRANULE_4K | scale << RANGE_SCALE_SHIFT | (num - 1) << RANGE_NUM_SHIFT |
+	       (from & RANGE_BASE);
 }
 
 /* ---- Codec ---------------------------------------------------------------------------------- */
@@ -200,9 +225,6 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 	if (is_leaf(level, entry))
 		check_leaf(level, entry);
 	if (old == 0) {
-		if (is_leaf(level, entry) && (entry & E_COUNTED) != 0)
-			stage2_memory_ready(pfn(entry >> PAGE_SHIFT & (E_ADDRESS >> PAGE_SHIFT)),
-					    UINT64_C(1) << tree.shift[level]);
 		__atomic_store_n(where, entry, __ATOMIC_RELEASE);
 		stage2_published();
 		return;

@@ -19,12 +19,14 @@ struct stage2_features {
 	bool hw_young, hw_dirty; /* FEAT_HAFDBS */
 	bool xnx;		 /* execution at EL1 and EL0 are told apart */
 	bool fwb;		 /* stage 2 decides the memory type alone (FEAT_S2FWB) */
+	bool ranges;		 /* TLBs are emptied by ranges of addresses (FEAT_TLBIRANGE) */
 };
 
 extern struct stage2_features stage2;
 
-/* From ID_AA64MMFR0, 1 and 2 (D17.2). */
-struct stage2_features stage2_features(uint64_t mmfr0, uint64_t mmfr1, uint64_t mmfr2);
+/* From ID_AA64MMFR0, 1 and 2, and ID_AA64ISAR0 (D17.2). */
+struct stage2_features stage2_features(uint64_t mmfr0, uint64_t mmfr1, uint64_t mmfr2,
+				       uint64_t isar0);
 
 /* Sets `stage2` and the geometry that goes with it. */
 void stage2_configure(struct stage2_features features);
@@ -62,11 +64,10 @@ void vmid_put(struct vmid_pool *p, uint32_t vmid);
 void stage2_published(void);
 
 /*
- * Pages of RAM that a guest is about to see for the first time. Where a guest may reach them past
- * the caches (its MMU off, no FEAT_S2FWB), what the hypervisor has written goes to memory; where
- * instruction caches do not look at data, they are emptied.
+ * FEAT_TLBIRANGE: the operand of an invalidation that begins at page `from` and covers *pages, at
+ * least 2 and at most `left` of them; 0: there is none that small. Pure.
  */
-void stage2_memory_ready(pfn_t first, uint64_t pages);
+uint64_t tlb_range(uint64_t from, uint64_t left, uint64_t *pages);
 
 /* NULL, or what this processor lacks. */
 const char *stage2_check(void);

@@ -176,12 +176,12 @@ void arch_page_clear(void *at)
 	uint64_t zva = read_sysreg(dczid_el0), line = UINT64_C(4) << (zva & 15);
 	uint64_t from = (uint64_t)(uintptr_t)at;
 
-	if ((zva >> 4 & 1) != 0 || line > PAGE_SIZE) {
+	if ((zva >> 4 & 1) != 0 || line > PAGE_SIZE)
 		memset(at, 0, PAGE_SIZE);
-		return;
-	}
-	for (uint64_t p = from; p < from + PAGE_SIZE; p += line)
-		__asm__ volatile("dc zva, %0" : : "r"(p) : "memory");
+	else
+		for (uint64_t p = from; p < from + PAGE_SIZE; p += line)
+			__asm__ volatile("dc zva, %0" : : "r"(p) : "memory");
+	arch_guest_sync(at, PAGE_SIZE, true);
 }
 
 /* The others take no part any more; one that does not answer in time is left to itself. */

@@ -12,12 +12,13 @@
 #include "arch/arm64/lock.h"
 #include "arch/arm64/paging.h"
 
-/* Beyond this many pages all of a guest's translations go: it costs less than naming each. */
+/* Beyond this all of a guest's translations go: it costs less than naming each page, or range. */
 #define NAMED_PAGES_MAX 32u
+#define RANGED_PAGES_MAX (UINT64_C(1) << 18)
 
 static struct vmid_pool vmids;
 static struct port_lock vmid_lock;
-static bool data_to_memory, instructions_stale; /* what stage2_memory_ready has to do */
+static bool data_to_memory, instructions_stale; /* what arch_guest_sync has to do */
 
 const char *stage2_check(void)
 {
@@ -33,9 +34,9 @@ void stage2_init(void)
 {
 	uint64_t ctr = read_sysreg(ctr_el0);
 
-	stage2_configure(stage2_features(read_sysreg(id_aa64mmfr0_el1),
-					 read_sysreg(id_aa64mmfr1_el1),
-					 read_sysreg(s3_0_c0_c7_2 /* ID_AA64MMFR2_EL1 */)));
+	stage2_configure(
+		stage2_features(read_sysreg(id_aa64mmfr0_el1), read_sysreg(id_aa64mmfr1_el1),
+				read_sysreg(id_aa64mmfr2_el1), read_sysreg(id_aa64isar0_el1)));
 	vmid_pool_init(&vmids, stage2.vmid_bits);
 	data_to_memory = !stage2.fwb;
 	instructions_stale = (ctr >> 29 & 1) == 0; /* CTR_EL0.DIC */
@@ -54,11 +55,17 @@ void stage2_published(void)
 	dsb(ishst);
 }
 
-void stage2_memory_ready(pfn_t first, uint64_t pages)
+/*
+ * Without FEAT_S2FWB a guest goes past the caches with its MMU off, or where its own tables say so,
+ * which it may do at any time. So whatever the hypervisor writes goes to memory when it is written,
+ * not when it is shown: no line of ours is left that would hide what lies there, or fall on what a
+ * guest wrote later. Lines are invalidated as well, so that a read finds what the guest wrote.
+ */
+void arch_guest_sync(const void *at, size_t bytes, bool written)
 {
 	if (data_to_memory)
-		cache_clean(arch_linear(pfn_to_hpa(first)), pages << PAGE_SHIFT);
-	if (instructions_stale)
+		cache_clean(at, bytes);
+	if (written && instructions_stale)
 		__asm__ volatile("ic ialluis\n\tdsb ish" : : : "memory");
 }
 
@@ -109,16 +116,33 @@ static void select_back(const struct arch_s2 *s2, uint64_t was)
 	}
 }
 
+/* The stage-2 entries of `pages` pages from `n` on, by as few instructions as there can be. */
+static void forget_pages(uint64_t n, uint64_t pages)
+{
+	while (pages != 0) {
+		uint64_t done = 1, range = stage2.ranges ? tlb_range(n, pages, &done) : 0;
+
+		if (range != 0)
+			__asm__ volatile("sys #4, c8, c0, #2, %0" /* TLBI RIPAS2E1IS */
+					 :
+					 : "r"(range)
+					 : "memory");
+		else
+			__asm__ volatile("tlbi ipas2e1is, %0" : : "r"(n) : "memory");
+		n += done;
+		pages -= done;
+	}
+}
+
 bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
 {
 	dsb(ishst); /* the entries' removal is seen by every walker */
-	uint64_t was = select(s2);
+	uint64_t was = select(s2), pages = range.end.v - range.start.v;
 
-	if (range.end.v - range.start.v > NAMED_PAGES_MAX) {
+	if (pages > (stage2.ranges ? RANGED_PAGES_MAX : NAMED_PAGES_MAX)) {
 		__asm__ volatile("tlbi vmalls12e1is" : : : "memory");
 	} else {
-		for (uint64_t n = range.start.v; n < range.end.v; n++)
-			__asm__ volatile("tlbi ipas2e1is, %0" : : "r"(n) : "memory");
+		forget_pages(range.start.v, pages);
 		dsb(ish);
 		__asm__ volatile("tlbi vmalle1is" : : : "memory");
 	}

@@ -16,6 +16,8 @@
 #include "arch/ppc64/stage2.h"
 #include "boot/bootinfo.h"
 
+#define CACHE_LINE 128u
+
 const char arch_name[] = "ppc64";
 
 extern unsigned char boot_stack[];
@@ -144,9 +146,26 @@ void arch_device_write(void *at, uint32_t bytes, uint32_t value)
 		__asm__ volatile("sync\n\tstwcix %0, 0, %1" : : "r"(value), "r"(at) : "memory");
 }
 
+/* Data caches are coherent, instruction caches do not look at them. */
+void arch_guest_sync(const void *at, size_t bytes, bool written)
+{
+	uint64_t from = (uint64_t)(uintptr_t)at & ~(uint64_t)(CACHE_LINE - 1);
+	uint64_t end = (uint64_t)(uintptr_t)at + bytes;
+
+	if (!written)
+		return;
+	for (uint64_t p = from; p < end; p += CACHE_LINE)
+		__asm__ volatile("dcbst 0, %0" : : "r"(p) : "memory");
+	__asm__ volatile("sync" : : : "memory");
+	for (uint64_t p = from; p < end; p += CACHE_LINE)
+		__asm__ volatile("icbi 0, %0" : : "r"(p) : "memory");
+	__asm__ volatile("sync\n\tisync" : : : "memory");
+}
+
 void arch_page_clear(void *page)
 {
 	memset(page, 0, PAGE_SIZE);
+	arch_guest_sync(page, PAGE_SIZE, true);
 }
 
 /* ---- Waiting and ending --------------------------------------------------------------------- */

@@ -145,6 +145,12 @@ void arch_cpu_relax(void)
 	pause();
 }
 
+/* Memory of a guest is write-back by the hypervisor's word, and code follows data. */
+void arch_guest_sync(const void *at, size_t bytes, bool written)
+{
+	(void)at, (void)bytes, (void)written;
+}
+
 void arch_page_clear(void *at)
 {
 	uint64_t words = PAGE_SIZE / 8;

@@ -89,8 +89,11 @@ static void pool_cancel(struct device_memory *m, enum owner_act act, hpa_t place
 /* m->place is still the old block. No guest reaches it, so what is copied is the whole of it. */
 static void pool_commit(struct device_memory *m, enum owner_act act, hpa_t place)
 {
-	if (act == ACT_MOVE)
+	if (act == ACT_MOVE) {
+		arch_guest_sync(arch_linear(m->place), m->bytes, false);
 		memcpy(arch_linear(place), arch_linear(m->place), m->bytes);
+		arch_guest_sync(arch_linear(place), m->bytes, true);
+	}
 	if (act != ACT_GIVE)
 		pool_give_block(m, m->place);
 }

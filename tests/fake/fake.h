@@ -82,6 +82,11 @@ bool fake_access(struct arch_s2 *s2, gpa_t at, enum access access, void *data, s
 /* Moves time on; CPUs that idle look at their timers. */
 void fake_time_advance(uint64_t ns);
 
+/* Bytes that arch_guest_sync was told of since the program began, before reads and after writes. */
+extern struct fake_sync {
+	uint64_t read, written;
+} fake_sync;
+
 /* Everything written to the console since the reset, NUL-terminated (the last 64 KiB). */
 const char *fake_console(void);
 /* What arch_console_get will return next. */

@@ -36,7 +36,8 @@ def esp_drive(directory):
 
 
 def directly(archive, **others):
-    return qemu("-kernel", OUT / "tenure.elf", "-device", f"loader,file={archive},addr=0x41000000,force-raw=on", **others)
+    where = f"loader,file={archive},addr=0x41000000,force-raw=on"
+    return qemu("-kernel", OUT / "tenure.elf", "-device", where, **others)
 
 
 def make_image(directory, text, *where):

@@ -14,7 +14,6 @@
 __attribute__((unused)) static jmp_buf port_stopped;
 __attribute__((unused)) static const char *port_stop_words;
 __attribute__((unused)) static unsigned port_published;
-__attribute__((unused)) static uint64_t port_ready_pages, port_ready_first;
 /* Guest memory: the words at PORT_CODE; where the guest's stage 1 is identity, or nothing. */
 #define PORT_CODE UINT64_C(0x40001000)
 __attribute__((unused)) static uint32_t port_code[4];
@@ -42,12 +41,6 @@ enum result hv_guest_read(struct vcpu *v, gpa_t from, void *to, size_t bytes)
 void stage2_published(void)
 {
 	port_published++;
-}
-
-void stage2_memory_ready(pfn_t first, uint64_t pages)
-{
-	port_ready_pages += pages;
-	port_ready_first = first.v;
 }
 
 bool gwalk(struct arch_vcpu *v, uint64_t va, uint64_t *at)

@@ -38,18 +38,20 @@ static const struct stage2_features new_cpu = {
 /* The registers of QEMU's cortex-a72, neoverse-n1 and max, and D17.2's encodings. */
 static void features(void **state)
 {
-	struct stage2_features f = stage2_features(0x1124, 0, 0);
+	struct stage2_features f = stage2_features(0x1124, 0, 0, 0);
 
 	(void)state;
 	assert_int_equal(f.pa_bits, 44);
 	assert_int_equal(f.vmid_bits, 8);
 	assert_false(f.hw_young || f.hw_dirty || f.fwb || f.xnx);
-	f = stage2_features(0x101125, 0x10212122, 0x1011);
+	f = stage2_features(0x101125, 0x10212122, 0x1011, 0);
 	assert_int_equal(f.pa_bits, 48);
 	assert_int_equal(f.vmid_bits, 16);
 	assert_true(f.hw_young && f.hw_dirty && f.xnx);
 	assert_false(f.fwb);
-	f = stage2_features(6, 1, UINT64_C(1) << 40); /* 52 bits are cut to 48; HA without HD */
+	assert_true(!f.ranges && !stage2_features(0, 0, 0, UINT64_C(1) << 56).ranges);
+	assert_true(stage2_features(0, 0, 0, UINT64_C(2) << 56).ranges);
+	f = stage2_features(6, 1, UINT64_C(1) << 40, 0); /* 52 bits are cut to 48; HA without HD */
 	assert_int_equal(f.pa_bits, 48);
 	assert_true(f.hw_young && f.fwb);
 	assert_false(f.hw_dirty);
@@ -172,7 +174,7 @@ static void set_and_swap(void **state)
 	(void)state;
 	stage2_configure(new_cpu);
 	leaf = arch_s2_leaf(0, pfn(5), X | W);
-	port_published = port_ready_pages = 0;
+	port_published = 0;
 	arch_s2_set(&e, 0, leaf);
 	assert_int_equal(e, leaf);
 	assert_int_equal(port_published, 1);
@@ -202,21 +204,43 @@ static void software_dirty(void **state)
 	assert_int_equal(arch_s2_decode(0, e).attrs, X);
 }
 
-/* Memory is made ready for a guest that does not use its caches, once, and counted memory only. */
-static void memory_ready(void **state)
+/* ---- Ranges of an invalidation ----------------------------------------------------------------
+ */
+
+/* What the operand says, by the manual's formula (C5.5, TLBI RIPAS2E1IS). */
+static uint64_t covered(uint64_t operand)
 {
-	uint64_t e = 0, d = 0, h = 0;
+	uint64_t scale = operand >> 44 & 3, num = operand >> 39 & 31;
+
+	return (num + 1) << (5 * scale + 1);
+}
+
+static void ranges(void **state)
+{
+	static const uint64_t sizes[] = { 2,	   3,	  31,	 32,	 33,	   64,
+					  65,	   512,	  2047,	 2048,	 2049,	   16384,
+					  65535,   65536, 65537, 262144, 1u << 21, (1u << 21) + 1,
+					  10000019 };
 
 	(void)state;
-	port_ready_pages = 0;
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), S2_COUNTED));
-	assert_int_equal(port_ready_pages, 1);
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), W | S2_COUNTED));
-	arch_s2_set(&d, 0, arch_s2_leaf(0, pfn(5), S2_TYPE(MEM_DEVICE)));
-	assert_int_equal(port_ready_pages, 1);
-	arch_s2_set(&h, 1, arch_s2_leaf(1, pfn(0x200), S2_COUNTED));
-	assert_int_equal(port_ready_pages, 513);
-	assert_int_equal(port_ready_first, 0x200);
+	for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		uint64_t at = 0x123457, left = sizes[i], pieces = 0;
+
+		while (left >= 2) {
+			uint64_t pages = 0, operand = tlb_range(at, left, &pages);
+
+			assert_int_equal(covered(operand), pages);
+			assert_true(pages >= 1 && pages <= left);
+			assert_int_equal(operand & ((UINT64_C(1) << 37) - 1), at);
+			assert_int_equal(operand >> 37 & 3, 0); /* no hint of the level */
+			assert_int_equal(operand >> 46, 1);	/* 4 KiB, nothing above */
+			at += pages;
+			left -= pages;
+			pieces++;
+		}
+		assert_true(pieces <= 4 + sizes[i] / (32u << 16));
+	}
+	assert_int_equal(tlb_range(7, 1, &(uint64_t){ 0 }), 0);
 }
 
 /* S5 */
@@ -335,7 +359,7 @@ int main(void)
 		cmocka_unit_test(tables_and_nothing),
 		cmocka_unit_test(set_and_swap),
 		cmocka_unit_test(software_dirty),
-		cmocka_unit_test(memory_ready),
+		cmocka_unit_test(ranges),
 		cmocka_unit_test(remake_without_break),
 		cmocka_unit_test(wrong_direction),
 		cmocka_unit_test(device_memory),
