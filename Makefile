@@ -138,6 +138,12 @@ coverage: ## what the tests on the host reach of mm/ and hv/, into build/coverag
 	$(Q)tools/setup
 	$(Q)tools/coverage
 
+FUZZ_SECONDS ?= 60
+
+fuzz: ## each fuzz target for FUZZ_SECONDS=60, or that one: FUZZ=name
+	$(Q)tools/setup
+	$(Q)tools/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
+
 lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents
 	$(Q)tools/setup
 	$(Q)tools/lint
@@ -165,7 +171,8 @@ print-%:
 
 libs: $(LIBRARIES) ## the libraries alone
 
-.PHONY: help setup all run test check model race coverage bench lint format clean distclean libs guests unit race-build
+.PHONY: help setup all run test check model race coverage fuzz fuzz-programs bench lint format clean distclean libs guests \
+	unit race-build
 
 # ---- The hypervisor -------------------------------------------------------------------------------
 
@@ -188,6 +195,7 @@ $(ELF): $(OBJECTS) $(LIBRARIES) arch/$(ARCH)/link.ld
 include tools/mk/loader.mk
 include tools/mk/unit.mk
 include tools/mk/race.mk
+include tools/mk/fuzz.mk
 -include $(wildcard guests/guests.mk)
 guests: $(GUEST_ELFS)
 

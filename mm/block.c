@@ -226,6 +226,8 @@ enum result block_alloc(enum frame_class class, unsigned order, owner_t owner, p
 		return BAD_ARGUMENT;
 	if (order > BLOCK_MAX_ORDER || owner.v == OWNER_NONE.v || owner.v == OWNER_MOVING.v)
 		return BAD_ARGUMENT;
+	if (!mm_may_alloc(order))
+		return OUT_OF_MEMORY;
 	if (order != 0)
 		return alloc_block(class, order, owner, out);
 

@@ -6,6 +6,8 @@
 #ifndef MM_ENV_H
 #define MM_ENV_H
 
+#include <stdbool.h>
+
 #include "mm/addr.h"
 
 #ifndef MM_MAX_CPUS
@@ -39,6 +41,16 @@ _Noreturn void mm_broken(const char *file, int line, const char *what);
 void mm_step(const char *name, const void *object);
 #else
 #define mm_step(name, object) ((void)(name), (void)(object))
+#endif
+
+/*
+ * May an allocation of 2^order frames succeed? Tests of want of memory say no now and then; in the
+ * hypervisor it always may.
+ */
+#ifdef HOST_TEST
+bool mm_may_alloc(unsigned order);
+#else
+#define mm_may_alloc(order) ((void)(order), true)
 #endif
 
 #ifdef DEBUG

@@ -14,6 +14,7 @@
 
 void (*env_broken)(const char *file, int line, const char *what);
 void (*env_step)(const char *name, const void *object);
+bool (*env_alloc)(unsigned order);
 
 static unsigned char *ram;
 static uint64_t ram_first;
@@ -101,5 +102,10 @@ __attribute__((weak)) void mm_step(const char *name, const void *object)
 {
 	if (env_step != NULL)
 		env_step(name, object);
+}
+
+__attribute__((weak)) bool mm_may_alloc(unsigned order)
+{
+	return env_alloc == NULL || env_alloc(order);
 }
 #endif

@@ -37,4 +37,7 @@ extern void (*env_broken)(const char *file, int line, const char *what);
 /* Called at each mm_step; NULL: none. The place where race tests choose who goes on. */
 extern void (*env_step)(const char *name, const void *object);
 
+/* Asked at each allocation: false, and it fails. NULL: none does but for want of memory. */
+extern bool (*env_alloc)(unsigned order);
+
 #endif

@@ -19,10 +19,11 @@
 struct fake_config {
 	unsigned cpus; /* 1..ARCH_MAX_CPUS */
 	const struct s2_geometry
-		*tree;	   /* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
-	bool broadcast;	   /* arch_s2_flush reaches CPUs inside their guests */
-	bool auto_time;	   /* arch_cpu_idle moves time to its timer instead of waiting */
-	bool more_bridges; /* FAKE_SECOND_BASE and FAKE_THIRD_BASE are there */
+		*tree;	     /* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
+	bool broadcast;	     /* arch_s2_flush reaches CPUs inside their guests */
+	bool auto_time;	     /* arch_cpu_idle moves time to its timer instead of waiting */
+	bool more_bridges;   /* FAKE_SECOND_BASE and FAKE_THIRD_BASE are there */
+	unsigned late_kicks; /* a CPU overlooks a kick so often before it takes it */
 };
 
 /* Everything as after a reset. Call it first in each test; RAM is env_ram's and is not touched. */

@@ -33,6 +33,7 @@ static _Atomic uint64_t now_ns;
 
 static struct {
 	_Atomic bool kicked, up;
+	unsigned overlooked; /* its own: how often it has, a kick that is late */
 	_Atomic uint64_t timer_ns;
 } cpus[ARCH_MAX_CPUS];
 
@@ -136,7 +137,12 @@ static bool interrupt_taken(void)
 {
 	unsigned cpu = env_cpu_number();
 	uint64_t when = cpus[cpu].timer_ns;
-	bool taken = atomic_exchange(&cpus[cpu].kicked, false);
+	bool taken = false;
+
+	if (cpus[cpu].kicked && cpus[cpu].overlooked++ >= config.late_kicks) {
+		cpus[cpu].overlooked = 0;
+		taken = atomic_exchange(&cpus[cpu].kicked, false);
+	}
 
 	if (when != 0 && when <= now_ns) {
 		cpus[cpu].timer_ns = 0;
@@ -153,7 +159,7 @@ void arch_cpu_idle(void)
 
 		if (config.auto_time && when != 0)
 			now_ns = when;
-		else
+		else if (!cpus[env_cpu_number()].kicked)
 			pthread_cond_wait(&event, &lock);
 	}
 	pthread_mutex_unlock(&lock);

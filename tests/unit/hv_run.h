@@ -161,6 +161,7 @@ struct run {
 	const char *slots;	    /* further text of that VM's node */
 	unsigned vcpus;		    /* of that VM; 0: 1 */
 	unsigned cpus;		    /* of the host; 0: 1 */
+	unsigned late_kicks;	    /* as in struct fake_config */
 	uint64_t pages;		    /* of RAM; 0: 16 MiB more than the loader's */
 	const struct step *script;  /* of vCPU 0 */
 	const struct step *second;  /* of a vCPU started at RUN_SECOND */
@@ -265,7 +266,8 @@ static inline void run_child(const struct run *r)
 	alarm(RUN_SECONDS);
 	env_ram(hpa_to_pfn(hpa(RUN_BASE)), pages);
 	env_cpu(0);
-	fake_reset(&(struct fake_config){ .cpus = r->cpus ? r->cpus : 1, .auto_time = true });
+	fake_reset(&(struct fake_config){
+		.cpus = r->cpus ? r->cpus : 1, .auto_time = true, .late_kicks = r->late_kicks });
 	fake_end = run_over;
 	first.steps = r->script;
 	second.steps = r->second;

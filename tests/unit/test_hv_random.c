@@ -8,221 +8,15 @@
  */
 #include "tests/unit/hv_model.h"
 
-/* ---- Changes of the host -------------------------------------------------------------------- */
-
-static void page_lost(uint64_t page)
-{
-	for (unsigned i = 0; i < PINS; i++)
-		if (pins[i].used && pins[i].attached && pins[i].page == page) {
-			pins[i].attached = false;
-			pins[i].content = host[page].content;
-		}
-	host[page].content = 0;
-	host[page].written = false;
-}
-
-static uint64_t some_pages(uint64_t page, uint64_t end)
-{
-	uint64_t most = random_one_in(4) ? 600 : 24, pages = 1 + random_below(most);
-	return pages < end - page ? pages : end - page;
-}
-
-static void some_range(uint64_t end, uint64_t *page, uint64_t *pages)
-{
-	*page = random_below(end);
-	if (random_one_in(4))
-		*page &= ~UINT64_C(511);
-	*pages = random_one_in(4) && *page + 512 <= end ? 512 : some_pages(*page, end);
-}
-
-static void op_drop(void)
-{
-	uint64_t page, pages;
-	some_range(HOST_PAGES, &page, &pages);
-	enum result r = space_drop(&fix.vm.space, fix_range(page, pages), NOTICE_TRY);
-	if (!let_in(r))
-		return;
-	random_check(r == OK);
-	for (uint64_t p = page; p < page + pages; p++)
-		if (host[p].kind == ANON)
-			page_lost(p);
-}
-
-/* From `page` on it is another region than before it. */
-static void region_split(uint64_t page)
-{
-	if (page == 0 || page >= HOST_PAGES || host[page].kind == NONE ||
-	    host[page - 1].kind == NONE || host[page - 1].region != host[page].region)
-		return;
-	unsigned old = host[page].region;
-	regions++;
-	for (uint64_t p = page; p < HOST_PAGES && host[p].kind != NONE && host[p].region == old;
-	     p++)
-		host[p].region = (unsigned)regions;
-}
-
-static void op_protect(void)
-{
-	static const unsigned sets[] = {
-		ACCESS_READ, RW, RWX, RW, RWX, RWX, RWX, (unsigned)ACCESS_READ | ACCESS_EXEC
-	};
-	unsigned permissions = sets[random_below(8)];
-	enum result wanted = OK;
-	uint64_t page, pages;
-	some_range(HOST_PAGES, &page, &pages);
-	for (uint64_t p = page; p < page + pages; p++) {
-		if (host[p].kind == NONE)
-			wanted = NO_REGION;
-		else if (host[p].kind == DEVICE && permissions & ACCESS_EXEC && wanted == OK)
-			wanted = BAD_ARGUMENT; /* H2 */
-	}
-	enum result r =
-		space_protect(&fix.vm.space, fix_range(page, pages), permissions, NOTICE_TRY);
-	if (!let_in(r))
-		return;
-	random_check(r == wanted);
-	if (r != OK)
-		return;
-	region_split(page);
-	region_split(page + pages);
-	for (uint64_t p = page; p < page + pages; p++)
-		host[p].permissions = permissions;
-}
-
-static void op_unmap(void)
-{
-	uint64_t page, pages;
-	some_range(ANON_PAGES, &page, &pages);
-	enum result r = space_unmap(&fix.vm.space, fix_range(page, pages), NOTICE_TRY);
-	if (!let_in(r))
-		return;
-	random_check(r == OK);
-	region_split(page);
-	region_split(page + pages);
-	for (uint64_t p = page; p < page + pages; p++) {
-		page_lost(p);
-		host[p].kind = NONE;
-	}
-}
-
-static bool all_free(uint64_t page, uint64_t pages)
-{
-	for (uint64_t p = page; p < page + pages; p++)
-		if (host[p].kind != NONE)
-			return false;
-	return true;
-}
-
-static void op_map(void)
-{
-	uint64_t page, pages;
-	some_range(ANON_PAGES, &page, &pages);
-	while (all_free(page, pages) && page + pages < ANON_PAGES &&
-	       host[page + pages].kind == NONE)
-		pages++;
-	struct region_spec spec = { .kind = REGION_ANON,
-				    .permissions = random_one_in(3) ? RW : RWX,
-				    .share_zero = random_one_in(3) };
-	enum result r = space_map(&fix.vm.space, fix_range(page, pages), &spec);
-	random_check(r == (all_free(page, pages) ? OK : OVERLAPS));
-	if (r != OK)
-		return;
-	regions++;
-	for (uint64_t p = page; p < page + pages; p++)
-		host[p] = (struct host_page){ ANON, spec.permissions, (unsigned)regions, 0, false };
-}
-
-static enum result move_expected(uint64_t page, uint64_t pages, uint64_t to)
-{
-	enum result r = OK;
-	for (uint64_t p = page; p < page + pages; p++) {
-		if (host[p].kind == NONE)
-			return NO_REGION;
-		if (host[p].region != host[page].region)
-			r = BAD_ARGUMENT;
-	}
-	return r == OK && !all_free(to, pages) ? OVERLAPS : r;
-}
-
-static void op_move(void)
-{
-	static struct host_page moved[HOST_PAGES];
-	uint64_t page, pages, to = random_below(ANON_PAGES);
-	some_range(ANON_PAGES, &page, &pages);
-	if (random_one_in(2))
-		to = (to & ~UINT64_C(511)) + (page & 511);
-	if (to + pages > ANON_PAGES)
-		return;
-	enum result wanted = move_expected(page, pages, to);
-	enum result r = space_move(&fix.vm.space, fix_range(page, pages), fix_hva(to), NOTICE_TRY);
-	if (!let_in(r))
-		return;
-	random_check(r == wanted);
-	if (r != OK)
-		return;
-	region_split(page);
-	region_split(page + pages);
-	regions++;
-	memcpy(moved, &host[page], pages * sizeof(*moved));
-	for (uint64_t p = page; p < page + pages; p++)
-		host[p].kind = NONE;
-	for (uint64_t i = 0; i < pages; i++) {
-		host[to + i] = moved[i];
-		host[to + i].region = (unsigned)regions;
-	}
-	for (unsigned i = 0; i < PINS; i++)
-		if (pins[i].used && pins[i].attached && pins[i].page - page < pages)
-			pins[i].page += to - page;
-}
-
-/* ---- Owners --------------------------------------------------------------------------------- */
-
-static void op_device(void)
-{
-	bool gone = random_one_in(3);
-	pfn_t to = pfn(FIX_DEVICE.v + random_below(4) * OWNED);
-	struct fix_owner before = device;
-	/* What the owner grants it must not narrow without a notice: all changes inside it. */
-	enum result r = fix_owner_change(&device, gone ? NULL : &to);
-	if (!let_in(r))
-		return;
-	random_check(r == OK);
-	device.read_only_first = before.read_only_first;
-	if (device.gone) {
-		device.read_only_first = random_one_in(2);
-		device.write_order = random_one_in(2) ? 0 : device.order;
-	}
-}
-
-static void op_pool(void)
-{
-	pfn_t old = pool.first, block;
-	if (pool.gone) {
-		if (block_alloc(FRAME_UNCOUNTED, 8, alice, &block) != OK)
-			return;
-		memset(mm_linear(block), 0, PAGE_SIZE << 8);
-		enum result r = fix_owner_change(&pool, &block);
-		if (!let_in(r)) {
-			random_check(block_free(block, 8, alice) == OK);
-			return;
-		}
-		random_check(r == OK);
-		memset(pool_content, 0, sizeof(pool_content));
-		return;
-	}
-	if (!let_in(fix_owner_change(&pool, NULL)))
-		return;
-	for (uint64_t i = 0; i < OWNED; i++) { /* I1, I4 */
-		const struct frame *f = frame_of(pfn(old.v + i));
-		random_check(f->marks == 0 && f->refs == 0 && f->pins == 0);
-	}
-	random_check(block_free(old, 8, alice) == OK); /* F8: the census looks */
-}
+#include "tests/unit/hv_host_ops.h"
+#include "tests/unit/hv_inject.h"
 
 /* ---- Memslots ------------------------------------------------------------------------------- */
 
 static bool slots_let_in(enum result r)
 {
+	if (trouble_failed(r))
+		return false;
 	random_check((r == BUSY) == (turn_asked() || fix.vm.space.notifier.active != 0));
 	return r != BUSY;
 }
@@ -309,7 +103,7 @@ static void op_notice_begin(void)
 		return;
 	enum result r = notice_begin(&opened[i].notice, &fix.vm.space.notifier,
 				     fix_range(page, pages), NOTICE_TRY);
-	if (!let_in(r))
+	if (refused(r))
 		return;
 	random_check(r == OK);
 	opened[i].used = true;
@@ -356,6 +150,8 @@ static void op_pin(void)
 				     .slot_writable = true,
 				     .may_sleep = true };
 	enum result r = follow_pfn(&rq, &answer);
+	if (trouble_failed(r))
+		return;
 	if (r == BUSY) {
 		random_check(turn_asked());
 		return;
@@ -396,6 +192,41 @@ static void access_ok(uint64_t n, enum access access, uint64_t value, enum resul
 	random_check(fix_mapped(n));
 }
 
+/* `n`, or where there is something. */
+static uint64_t somewhere(uint64_t n)
+{
+	for (unsigned i = 0; i < 12 && slot_at(n) == NULL; i++) {
+		const struct model_slot *s = &slots[random_below(SLOTS)];
+		if (s->used)
+			n = s->gfn +
+			    random_below(random_one_in(2) && s->pages > 32 ? 32 : s->pages);
+	}
+	return n;
+}
+
+/*
+ * While a notice is open and nothing has changed yet: inside its range nothing is served, outside
+ * all is as it was (N1, I3; the entries are looked at as they are written).
+ */
+static void access_meanwhile(void)
+{
+	struct vcpu *v = &fix.vcpus[random_below(FIX_CPUS)];
+	uint64_t n = somewhere(random_below(GFNS)), page = 0;
+	enum access access = random_one_in(2) ? ACCESS_WRITE : ACCESS_READ;
+	uint64_t value = access == ACCESS_WRITE ? ++values : 0;
+
+	if (v->fault_pending || v == trouble.faulting)
+		return;
+	enum result wanted = expected(n, access, &page);
+	enum result r = fix_access(v, n << PAGE_SHIFT, access, &value);
+	if (r == OK)
+		access_ok(n, access, value, wanted, page);
+	else if (r == BUSY)
+		fault_abandon(v); /* else its turn would keep out the next notices */
+	else if (!trouble_failed(r))
+		random_check(r == wanted);
+}
+
 static void op_access(void)
 {
 	static const enum access kinds[] = { ACCESS_READ, ACCESS_WRITE, ACCESS_READ, ACCESS_WRITE,
@@ -409,23 +240,24 @@ static void op_access(void)
 
 	if (v->fault_pending)
 		return;
-	for (unsigned i = 0; i < 12 && slot_at(n) == NULL; i++) { /* where there is something */
-		const struct model_slot *s = &slots[random_below(SLOTS)];
-		if (s->used)
-			n = s->gfn +
-			    random_below(random_one_in(2) && s->pages > 32 ? 32 : s->pages);
-	}
+	n = somewhere(n);
 	enum result before = expected(n, access, &page);
 	unsigned open_before = open_count();
 	env_cpu((unsigned)random_below(FIX_CPUS));
 	if (crossed)
 		fix_at(steps[random_below(4)], something_happens, (unsigned)random_below(6) + 1);
+	trouble.faulting = v;
 	enum result r = fix_access(v, n << PAGE_SHIFT, access, &value);
+	trouble.faulting = NULL;
 	fix_hook.times = 0;
 	env_cpu(0);
 	enum result after = expected(n, access, &page);
 	if (r == OK)
 		access_ok(n, access, value, after, page);
+	if (r == OK)
+		trouble_repeat(v, n, access);
+	else if (trouble_failed(r))
+		return;
 	else if (r == BUSY)
 		random_check(open_before != 0); /* N8: without an open notice nobody waits */
 	else
@@ -443,7 +275,11 @@ static void op_again(void)
 	if (!v->fault_pending)
 		return;
 	enum result wanted = expected(gpa_to_gfn(v->exit.fault.gpa).v, v->exit.fault.access, &page);
+	trouble.faulting = v;
 	enum result r = fix_again(v);
+	trouble.faulting = NULL;
+	if (trouble_failed(r))
+		return;
 	if (r == BUSY) {
 		random_check(open_count() != 0);
 		if (random_one_in(4))
@@ -509,6 +345,7 @@ static void begin(void)
 		host[ANON_PAGES + OWNED + p] =
 			(struct host_page){ POOL, RWX, UINT32_MAX - 1, 0, false };
 	}
+	trouble_begin();
 }
 
 /* Dirty is neither lost (S3, F7) nor made up (I4), as far as one page has a record of its own. */
@@ -544,6 +381,7 @@ static void check(void)
 
 static void end(void)
 {
+	trouble_end();
 	for (unsigned i = 0; i < OPEN; i++)
 		if (opened[i].used)
 			notice_end(&opened[i].notice);
@@ -591,27 +429,79 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	return s ? strtoull(s, NULL, 0) : otherwise;
 }
 
-static void guests_see_what_the_model_says(void **state)
+/* Divided among the seeds; the most rounds that a fault has needed go to *rounds. */
+static void run_all(uint64_t count, uint64_t *rounds, uint64_t *raced)
 {
-	(void)state;
-	uint64_t count = number("RANDOM_OPS", DEFAULT_OPS), one = number("RANDOM_SEED", 0);
-	uint64_t rounds = 0, raced = 0;
+	uint64_t one = number("RANDOM_SEED", 0);
 	for (uint64_t seed = one ? one : 1; seed <= (one ? one : SEEDS); seed++) {
 		uint64_t share = one ? count : count / SEEDS;
 		print_message("RANDOM_SEED=%llu RANDOM_OPS=%llu\n", (unsigned long long)seed,
 			      (unsigned long long)share);
 		random_run(seed, share, layers, 1);
-		rounds = rounds > fix.vm.stats.max_rounds ? rounds : fix.vm.stats.max_rounds;
-		raced += fix.vm.stats.raced;
+		*rounds = *rounds > fix.vm.stats.max_rounds ? *rounds : fix.vm.stats.max_rounds;
+		*raced += fix.vm.stats.raced;
 	}
-	assert_true(rounds <= NOTICE_MAX_ROUNDS); /* N8 */
-	assert_true(raced != 0);		  /* else it has tried nothing */
+	assert_true(*rounds <= NOTICE_MAX_ROUNDS); /* N8 */
+}
+
+static void guests_see_what_the_model_says(void **state)
+{
+	uint64_t rounds = 0, raced = 0;
+
+	(void)state;
+	memset(&trouble, 0, sizeof(trouble));
+	run_all(number("RANDOM_OPS", DEFAULT_OPS), &rounds, &raced);
+	assert_true(raced != 0); /* else it has tried nothing */
+}
+
+static void with_trouble(unsigned no_memory, unsigned slow_notice, unsigned repeated_fault)
+{
+	uint64_t rounds = 0, raced = 0;
+
+	memset(&trouble, 0, sizeof(trouble));
+	trouble.no_memory = no_memory;
+	trouble.slow_notice = slow_notice;
+	trouble.repeated_fault = repeated_fault;
+	trouble.meanwhile = access_meanwhile;
+	run_all(number("RANDOM_OPS", DEFAULT_OPS) / 3, &rounds, &raced);
+	assert_true((trouble.failures != 0) == (no_memory != 0));
+	assert_true((trouble.slow != 0) == (slow_notice != 0));
+	assert_true((trouble.repeats != 0) == (repeated_fault != 0));
+}
+
+/* Any allocation may fail, and then nothing has happened. */
+static void allocations_fail(void **state)
+{
+	(void)state;
+	with_trouble(6, 0, 0);
+}
+
+static void notices_are_slow(void **state)
+{
+	(void)state;
+	with_trouble(0, 1, 0);
+}
+
+static void faults_come_again(void **state)
+{
+	(void)state;
+	with_trouble(0, 0, 2);
+}
+
+static void all_of_it(void **state)
+{
+	(void)state;
+	with_trouble(10, 2, 3);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(guests_see_what_the_model_says),
+		cmocka_unit_test(allocations_fail),
+		cmocka_unit_test(notices_are_slow),
+		cmocka_unit_test(faults_come_again),
+		cmocka_unit_test(all_of_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,10 +28,27 @@ static bool one_in(unsigned n)
 	return any(n) == 0;
 }
 
-/* A refusal for want of memory is believed if there is little. */
+/* One allocation in so many fails though there is memory; 0: none. */
+static unsigned alloc_fails;
+static bool alloc_failed;
+static uint64_t alloc_failures;
+
+static bool may_alloc(unsigned order)
+{
+	(void)order;
+	if (alloc_fails == 0 || !one_in(alloc_fails))
+		return true;
+	alloc_failed = true;
+	alloc_failures++;
+	return false;
+}
+
+/* A refusal for want of memory is believed if there is little, or if we made it so. */
 static bool short_of_memory(enum result r)
 {
-	return r == OUT_OF_MEMORY && block_free_frames() < 1200;
+	bool made = alloc_failed;
+	alloc_failed = false;
+	return r == OUT_OF_MEMORY && (made || block_free_frames() < 1200);
 }
 
 static uint64_t answers[RESULT_COUNT], effects[4], raced_installs;
@@ -503,8 +520,10 @@ static bool source_renew(struct source *s)
 		return true;
 	case SOURCE_MIXED:
 		s->first = pfn(DEVICE_PFN + any(16) * 8192);
+		env_alloc = NULL; /* it is the test that takes these */
 		for (unsigned i = 0; i < 64; i += 2)
 			assert_result(OK, block_alloc(FRAME_COUNTED, 0, alice, &s->frames[i]));
+		env_alloc = may_alloc;
 		return true;
 	}
 	return false;
@@ -552,10 +571,12 @@ static void op_owner(void)
 static void op_memory(void)
 {
 	doing = "memory";
+	env_alloc = NULL;
 	if (hog_count != 0)
 		hog_release();
 	else if (block_free_frames() > 64)
 		hog_leave(any(40));
+	env_alloc = may_alloc;
 }
 
 /* ---- The run ------------------------------------------------------------------------------ */
@@ -628,17 +649,13 @@ static void say_what_happened(void)
 		      (unsigned long long)raced_installs);
 }
 
-static void random_operations(void **state)
+static void run(uint64_t first_seed, uint64_t count)
 {
-	const char *ops_text = getenv("RANDOM_OPS"), *seed_text = getenv("RANDOM_SEED");
-	uint64_t count = ops_text != NULL ? strtoull(ops_text, NULL, 0) : 300000;
-	uint64_t first_seed = seed_text != NULL ? strtoull(seed_text, NULL, 0) : 20231;
-
-	(void)state;
 	print_message("# RANDOM_OPS=%llu RANDOM_SEED=%llu\n", (unsigned long long)count,
 		      (unsigned long long)first_seed);
 	seed = first_seed;
 	begin();
+	env_alloc = may_alloc;
 	for (uint64_t i = 0; i < count; i++) {
 		step();
 		if (i % CHECK_EVERY == 0) {
@@ -647,13 +664,37 @@ static void random_operations(void **state)
 				check_kept(p);
 		}
 	}
+	env_alloc = NULL;
 	model_check();
 	end();
 	say_what_happened();
 }
 
+static uint64_t number(const char *name, uint64_t other)
+{
+	return getenv(name) != NULL ? strtoull(getenv(name), NULL, 0) : other;
+}
+
+static void random_operations(void **state)
+{
+	(void)state, alloc_fails = 0;
+	run(number("RANDOM_SEED", 20231), number("RANDOM_OPS", 300000));
+}
+
+/* What is refused for want of memory has changed nothing, wherever the want begins. */
+static void allocations_fail(void **state)
+{
+	(void)state;
+	alloc_fails = 8;
+	run(number("RANDOM_SEED", 20232), number("RANDOM_OPS", 300000) / 3);
+	assert_true(alloc_failures != 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(random_operations) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_operations),
+		cmocka_unit_test(allocations_fail),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,10 +106,23 @@ static void vcpus_under_a_storm(void **state)
 					.host = "huge-pages = \"off\"; quantum-us = <100>;" });
 }
 
+/* A CPU goes on in its guest, or idles, for a while after it was kicked. */
+static void kicks_come_late(void **state)
+{
+	(void)state;
+	for (unsigned cpus = 2; cpus <= 4; cpus++)
+		run_well(&(struct run){ .vcpus = VCPUS,
+					.cpus = cpus,
+					.late_kicks = 7,
+					.meddle = play,
+					.host = "huge-pages = \"off\"; quantum-us = <100>;" });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vcpus_under_a_storm),
+		cmocka_unit_test(kicks_come_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ppc64: storage interrupts, and the codec of stage-2 entries. */
+#include "arch/ppc64/codec.h"
+#include "arch/ppc64/vcpu.h"
+#include "tests/fuzz/fuzz.h"
+
+static void storage(struct fuzz *f)
+{
+	struct storage s = { .fetch = fuzz_take(f, 1) & 1 };
+	struct s2_fault out = { 0 };
+
+	s.cause = fuzz_take(f, 4);
+	s.address = fuzz_number(f);
+	const char *why = storage_decode(&s, &out);
+	fuzz_check(why != NULL || out.gpa.v == s.address);
+	fuzz_check(why != NULL || !s.fetch || out.access == ACCESS_EXEC);
+}
+
+static void entries(struct fuzz *f)
+{
+	unsigned level = (unsigned)fuzz_below(f, 3);
+	pfn_t n = pfn(fuzz_take(f, 4) & ~((UINT64_C(1) << 9 * level) - 1));
+	uint32_t attrs = (uint32_t)fuzz_take(f, 1) & 0x1f;
+	uint64_t any = fuzz_take(f, 8);
+
+	attrs |= S2_TYPE(fuzz_take(f, 1) & 3);
+	uint64_t leaf = arch_s2_leaf(level, n, attrs);
+	struct s2_entry e = arch_s2_decode(level, leaf);
+	fuzz_check(e.kind == S2_LEAF && e.pfn.v == n.v);
+	fuzz_check((e.attrs & (S2_WRITE | S2_COUNTED)) == (attrs & (S2_WRITE | S2_COUNTED)));
+	fuzz_check(codec_same_place(leaf, leaf));
+	fuzz_check(codec_same_place(leaf, arch_s2_leaf(level, n, attrs ^ S2_WRITE)));
+	(void)arch_s2_decode(level, any);
+	(void)codec_wrong_leaf(level, any);
+	fuzz_check((codec_set_by_processor(any) & ~any) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz f = { data, size };
+
+	if (fuzz_take(&f, 1) & 1)
+		storage(&f);
+	else
+		entries(&f);
+	return 0;
+}
