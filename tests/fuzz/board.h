@@ -27,6 +27,11 @@ uint64_t arch_time_ns(void)
 	return board.now;
 }
 
+uint64_t arch_counter(void)
+{
+	return board.now;
+}
+
 static void board_told(struct vm *vm)
 {
 	(void)vm;
