@@ -45,7 +45,22 @@ unsigned fake_tlb_used(unsigned cpu);
 
 /* ---- Guests -------------------------------------------------------------------------------- */
 
-enum fake_kind { FAKE_READ, FAKE_WRITE, FAKE_EXEC, FAKE_CALL, FAKE_PORT, FAKE_HALT, FAKE_TRIPLE };
+enum fake_kind {
+	FAKE_READ,
+	FAKE_WRITE,
+	FAKE_EXEC,
+	FAKE_CALL,
+	FAKE_PORT,
+	FAKE_HALT,
+	FAKE_TRIPLE,
+	FAKE_CLOCK,    /* asks for a clock page: value is enum fake_clock */
+	FAKE_FIRMWARE, /* where: its number */
+	FAKE_TIMER,    /* its own timer's line: value */
+	FAKE_IPI,      /* value */
+	FAKE_UNKNOWN,  /* what no port serves */
+};
+
+enum fake_clock { FAKE_CLOCK_OFF, FAKE_CLOCK_ON, FAKE_CLOCK_WALL };
 
 /* One thing that a guest does. */
 struct fake_op {
@@ -53,8 +68,8 @@ struct fake_op {
 	uint8_t bytes;		      /* READ, WRITE, PORT: 1, 2, 4, 8; inside one page */
 	bool write;		      /* PORT */
 	bool user;		      /* CALL */
-	uint64_t where;		      /* READ, WRITE, EXEC: gpa; PORT: port; CALL: number */
-	uint64_t value;		      /* written, or read; CALL: what it returned */
+	uint64_t where;		      /* READ, WRITE, EXEC, CLOCK: gpa; PORT: port; CALL: number */
+	uint64_t value;		      /* written, or read; CALL, FIRMWARE: what it returned */
 	uint64_t arg[HYPERCALL_ARGS]; /* CALL */
 	int irq;		      /* the interrupt delivered before this step, -1: none */
 };

@@ -416,6 +416,34 @@ static bool memory_step(struct arch_vcpu *v, struct exit *out)
 	return fake_access(v->s2, gpa(op->where), access, &op->value, bytes, &out->fault);
 }
 
+/* CLOCK, FIRMWARE, TIMER, IPI: complete for the guest but for FIRMWARE, which has an answer. */
+static void board_step(struct arch_vcpu *v, struct exit *out)
+{
+	const struct fake_op *op = &v->op;
+
+	v->open = op->kind == FAKE_FIRMWARE ? OPEN_CALL : OPEN_NOTHING;
+	switch ((unsigned)op->kind) {
+	case FAKE_CLOCK:
+		out->kind = EXIT_CLOCK;
+		out->clock.gpa = gpa(op->where);
+		out->clock.on = op->value == FAKE_CLOCK_ON;
+		out->clock.wall = op->value == FAKE_CLOCK_WALL;
+		return;
+	case FAKE_FIRMWARE:
+		out->kind = EXIT_FIRMWARE;
+		out->firmware = (struct firmware_call){ .nr = op->where };
+		return;
+	case FAKE_TIMER:
+		out->kind = EXIT_TIMER;
+		out->timer.level = op->value != 0;
+		return;
+	default:
+		out->kind = EXIT_IPI;
+		out->ipi.value = op->value;
+		return;
+	}
+}
+
 /* Does what op says. true: it is complete; false: *out says why the guest stops. */
 static bool step(struct arch_vcpu *v, struct exit *out)
 {
@@ -444,6 +472,11 @@ static bool step(struct arch_vcpu *v, struct exit *out)
 		out->halt.timer_ns = UINT64_MAX;
 		return false;
 	case FAKE_TRIPLE: out->kind = EXIT_SHUTDOWN; return false;
+	case FAKE_CLOCK:
+	case FAKE_FIRMWARE:
+	case FAKE_TIMER:
+	case FAKE_IPI: board_step(v, out); return false;
+	case FAKE_UNKNOWN: break;
 	}
 	out->kind = EXIT_UNHANDLED;
 	out->why = "the fake guest does what nobody knows";
@@ -486,7 +519,9 @@ void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)
 
 void arch_vcpu_firmware_return(struct arch_vcpu *v, const uint64_t *values, unsigned count)
 {
-	(void)v, (void)values, (void)count;
+	MM_CHECK(v->open == OPEN_CALL && count != 0);
+	v->op.value = values[0];
+	v->open = OPEN_NOTHING;
 }
 
 enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *fault,

@@ -45,11 +45,13 @@ static void call(struct fuzz *f, unsigned vcpu)
 	struct machine_answer out;
 
 	memset(&out, 0x55, sizeof(out));
-	switch (fuzz_take(f, 1) & 3) {
+	uint8_t kind = (uint8_t)fuzz_take(f, 1);
+
+	switch (kind & 3) {
 	case 0: c.nr = 0x84000000 + fuzz_take(f, 1); break; /* PSCI, 32 bits */
 	case 1: c.nr = 0xc4000000 + fuzz_take(f, 1); break;
-	case 2: c.nr = 4 * fuzz_take(f, 1); break; /* hcalls */
-	default: c.nr = fuzz_number(f); break;
+	case 2: c.nr = 4 * fuzz_take(f, 1); break;		      /* hcalls */
+	default: c.nr = kind & 0x80 ? fuzz_number(f) : 0xf000; break; /* H_RTAS */
 	}
 	for (unsigned i = 0; i < FIRMWARE_ARGS && f->left != 0; i++)
 		c.arg[i] = fuzz_number(f);
@@ -104,6 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz f = { data, size };
 
 	board_begin(BOARD_VCPUS);
+	board.ranges = machine_ram(UINT64_C(64) << 20, board.ram);
+	board.memory = &f;
 	while (f.left != 0)
 		one(&f);
 	board_end();

@@ -62,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cmdline[line] = '\0';
 	board_begin(image.vcpus);
 	board.refuse = how >> 4;
+	board.loading = true;
 	if (how & 1)
 		image.initrd = file_of(&f, "initrd", fuzz_take(&f, 1));
 	image.module_count = (how >> 1 & 3) < 3 ? how >> 1 & 3 : 2;
