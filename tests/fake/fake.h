@@ -67,7 +67,7 @@ struct fake_op {
 	enum fake_kind kind;
 	uint8_t bytes;		      /* READ, WRITE, PORT: 1, 2, 4, 8; inside one page */
 	bool write;		      /* PORT */
-	bool user;		      /* CALL */
+	bool user;		      /* CALL; READ, WRITE: by the guest's own page walk */
 	uint64_t where;		      /* READ, WRITE, EXEC, CLOCK: gpa; PORT: port; CALL: number */
 	uint64_t value;		      /* written, or read; CALL, FIRMWARE: what it returned */
 	uint64_t arg[HYPERCALL_ARGS]; /* CALL */
@@ -82,6 +82,10 @@ typedef void (*fake_guest)(void *context, struct fake_op *op);
 
 /* A vCPU that starts at `entry` (vcpu_start.entry) runs `guest`. At most 16 programs. */
 void fake_program(gpa_t entry, fake_guest guest, void *context);
+
+/* The next call of the kind, on any vCPU, does nothing and answers `r`. */
+enum fake_refused { FAKE_DECODE, FAKE_IO_DONE }; /* arch_vcpu_decode_io, arch_vcpu_io_done */
+void fake_refuse_next(enum fake_refused what, enum result r);
 
 /* Whether the guest takes interrupts (as after sti or cli). At the start it does. */
 void fake_irqs_enable(struct arch_vcpu *v, bool on);

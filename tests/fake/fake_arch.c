@@ -50,6 +50,8 @@ static struct {
 } pci[MAX_PCI];
 static unsigned pci_count;
 
+static enum result refuse_next[2];
+
 static char console[CONSOLE_BYTES];
 static size_t console_length;
 static const char *typed = "";
@@ -69,6 +71,7 @@ void fake_reset(const struct fake_config *c)
 	console[0] = '\0';
 	typed = "";
 	fake_end = NULL;
+	refuse_next[FAKE_DECODE] = refuse_next[FAKE_IO_DONE] = OK;
 	if (device != NULL)
 		munmap(device, FAKE_DEVICE_BYTES);
 	device = mmap(NULL, FAKE_DEVICE_BYTES, PROT_READ | PROT_WRITE,
@@ -396,6 +399,19 @@ void arch_vcpu_unload(struct arch_vcpu *v)
 	v->loaded = false;
 }
 
+void fake_refuse_next(enum fake_refused what, enum result r)
+{
+	refuse_next[what] = r;
+}
+
+static enum result refused(enum fake_refused what)
+{
+	enum result r = refuse_next[what];
+
+	refuse_next[what] = OK;
+	return r;
+}
+
 void fake_irqs_enable(struct arch_vcpu *v, bool on)
 {
 	v->irqs_enabled = on;
@@ -413,7 +429,9 @@ static bool memory_step(struct arch_vcpu *v, struct exit *out)
 	out->kind = EXIT_S2_FAULT;
 	if (op->kind == FAKE_READ)
 		op->value = 0;
-	return fake_access(v->s2, gpa(op->where), access, &op->value, bytes, &out->fault);
+	bool done = fake_access(v->s2, gpa(op->where), access, &op->value, bytes, &out->fault);
+	out->fault.table_walk = !done && op->user;
+	return done;
 }
 
 /* CLOCK, FIRMWARE, TIMER, IPI: complete for the guest but for FIRMWARE, which has an answer. */
@@ -528,7 +546,10 @@ enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *faul
 				struct io_access *out)
 {
 	const struct fake_op *op = &v->op;
+	enum result r = refused(FAKE_DECODE);
 
+	if (r != OK)
+		return r;
 	if (v->open != OPEN_STEP || op->kind == FAKE_EXEC || op->where != fault->gpa.v)
 		return UNSUPPORTED;
 	v->open = OPEN_IO;
@@ -539,6 +560,10 @@ enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *faul
 
 enum result arch_vcpu_io_done(struct arch_vcpu *v, const struct io_access *io)
 {
+	enum result r = refused(FAKE_IO_DONE);
+
+	if (r != OK)
+		return r;
 	if (v->open != OPEN_IO)
 		return BAD_ARGUMENT;
 	if (!io->write)

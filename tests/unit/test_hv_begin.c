@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a run and its VMs begin when something is missing: memory at any point, a device, a file; and
+ * the tour's words for what a guest does.
+ */
+#define _GNU_SOURCE
+#include "tests/unit/hv_run.h"
+
+#define AREA UINT64_C(0x200000)
+#define SHOWN UINT64_C(0x150000000)
+#define POOL "gfx: graphics { driver = \"pool\"; order = <2>; };"
+#define SLOT(more) "memslot@150000000 { gpa = /bits/ 64 <0x150000000>; device = <&gfx>; " more " };"
+
+/* ---- Want of memory -----------------------------------------------------------------------------
+ */
+
+static unsigned allocations_left;
+static bool refused_one;
+
+static bool count_down(unsigned order)
+{
+	(void)order;
+	if (allocations_left != 0) {
+		allocations_left--;
+		return true;
+	}
+	refused_one = true;
+	return false;
+}
+
+static void fail_later(struct bootinfo *b)
+{
+	(void)b;
+	env_alloc = count_down;
+}
+
+static bool memory_is_back(struct vm *vm)
+{
+	(void)vm;
+	env_alloc = NULL;
+	return true;
+}
+
+/*
+ * From some allocation on there is no memory, until the guest runs: wherever that is, the run ends
+ * in words, and what was taken is back.
+ */
+static void memory_ends_at_any_point(void **state)
+{
+	static const struct step script[] = { DO(memory_is_back), WRITE(AREA, 8, 1), END };
+	unsigned n = 0, began = 0, refused = 0;
+
+	(void)state;
+	for (bool whole = false; !whole; n++) {
+		assert_true(n < 400);
+		allocations_left = n;
+		run(&(struct run){ .script = script,
+				   .meddle = fail_later,
+				   .vcpus = 2,
+				   .devices = POOL,
+				   .slots = SLOT("") " memslot@10000000 { gpa = <0x10000000>; "
+						     "size = \"64K\"; };" });
+		whole = said("tenure: end status=0 reason=poweroff");
+		if (whole)
+			continue;
+		assert_true(outcome.status == MAIN_EXIT_STOPPED);
+		if (said("cannot start: ")) {
+			refused++;
+			continue;
+		}
+		began++;
+		assert_ended("status=70 reason=out-of-memory");
+		assert_said("out of memory");
+	}
+	assert_true(refused >= 3 && began >= 10);
+}
+
+/* ---- What a VM names
+ * ------------------------------------------------------------------------------ */
+
+static void refuses(const char *slots, const char *words)
+{
+	static const struct step script[] = { END };
+
+	run(&(struct run){ .script = script, .devices = POOL, .slots = slots });
+	assert_said(words);
+	assert_ended("status=65 reason=bad-image");
+}
+
+static void device_memory_that_is_too_small(void **state)
+{
+	(void)state;
+	refuses(SLOT("offset = \"16K\";"),
+		"memslot@150000000: offset 0x4000 and size 0x0 are beyond the 0x4000 bytes of "
+		"graphics");
+	refuses(SLOT("offset = \"4K\"; size = \"16K\";"),
+		"offset 0x1000 and size 0x4000 are beyond the 0x4000 bytes of graphics");
+}
+
+static void slots_of_every_kind(void **state)
+{
+	static const struct step script[] = {
+		READ(SHOWN, 8, 0),
+		WRITE(SHOWN, 8, 7),
+		READ(SHOWN, 8, 7),
+		CALL(query, SHOWN, TENURE_QUERY_MEMTYPE, 0, 0, MEM_WRITE_BACK),
+		READ(SHOWN + 0x2000, 8, UINT64_MAX), /* beyond its two pages */
+		CALL(slot_create, SHOWN + 0x100000, 0, 2, 0, 2),
+		READ(SHOWN + 0x100000, 8, 7),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){
+		.script = script,
+		.devices = POOL,
+		.slots = SLOT(
+			"offset = \"4K\"; size = \"8K\"; memtype = \"write-back\"; "
+			"read-only-first;") "memslot@160000000 { gpa = /bits/ 64 <0x160000000>; "
+					    "device = <&gfx>; "
+					    "absent; offset = \"4K\"; };" });
+}
+
+static void no_self_test(void **state)
+{
+	(void)state;
+	run(&(struct run){ .host = "selftest;" });
+	assert_said("cannot start: this image holds no self-test");
+	assert_int_equal(outcome.status, MAIN_EXIT_INPUT);
+}
+
+static void no_vm(void **state)
+{
+	(void)state;
+	run(&(struct run){ .vms = " " });
+	assert_said("cannot start: ");
+	assert_int_equal(outcome.status, MAIN_EXIT_INPUT);
+}
+
+static uint32_t firmware;
+
+static void by_firmware(struct bootinfo *b)
+{
+	b->firmware = firmware;
+}
+
+static void started_by(void **state)
+{
+	static const struct step script[] = { END };
+	static const char *const words[] = {
+		"unknown", "UEFI", "PVH", "direct", "OPAL", "unknown"
+	};
+
+	(void)state;
+	for (firmware = 0; firmware < 6; firmware++) {
+		char line[64];
+		run(&(struct run){ .script = script, .meddle = by_firmware });
+		snprintf(line, sizeof(line), "fake, started by %s\r\n", words[firmware]);
+		assert_said(line);
+	}
+}
+
+/* ---- The tour's words
+ * ------------------------------------------------------------------------------ */
+
+static void explained(void **state)
+{
+	static const struct step script[] = {
+		CALL(step, 1, 0, 0, 0, 0),
+		WRITE(AREA, 8, 1),
+		CALL(drop, AREA, 0x1000, 0, 0, 0),
+		CALL(step_end, 1, 1, 0, 0, 0),
+		CALL(step, 9, 0, 0, 0, 0),
+		READ(SHOWN, 8, 0),
+		WRITE(SHOWN, 8, 1),
+		CALL(step_end, 9, 1, 0, 0, 0),
+		CALL(step, 6, 0, 0, 0, 0),
+		CALL(owner_take, 0, 0, 0, 0, 0),
+		READ(SHOWN, 8, UINT64_MAX),
+		CALL(owner_give, 0, 0, 0, 0, 0),
+		READ(SHOWN + 0x1000, 8, 0),
+		CALL(step_end, 6, 0, 0, 0, 0),
+		CALL(step, 8, 0, 0, 0, 0),
+		TRY(pin, AREA, 0, 0, 0),
+		TRY(pin, SHOWN, 0, 0, 0),
+		EXECUTE(AREA + 0x1000),
+		CALL(step_end, 8, 1, 0, 0, 0),
+		CALL(step, 99, 0, 0, 0, 0),
+		CALL(step_end, 99, 1, 0, 0, 0),
+		WRITE(AREA + 0x3000, 8, 1),
+		CALL(owner_move, 0, 0, 0, 0, 0),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){ .script = script,
+				.devices = POOL,
+				.slots = SLOT("read-only-first;"),
+				.host = "explain; huge-pages = \"off\";" });
+	assert_said("[1] fault gpa 0x200000 write -> memslot 0 (memory) -> counted pfn ");
+	assert_said("(S2, H1, P4)");
+	assert_said("[1] notice hva ");
+	assert_said("[9] fault gpa 0x150000000 read -> memslot 1 (graphics) -> uncounted pfn ");
+	assert_said("read-only, span 4 KiB -> leaf of 4 KiB (H3)");
+	assert_said("(H3, P7)");
+	assert_said("[6] graphics: taken away, 16 KiB; nothing stands behind it now (H4)");
+	assert_said("-> refused: the region has nothing to show here now (P8)");
+	assert_said("NOT AS EXPECTED");
+	assert_said("[8] pin gpa 0x200000 -> pfn ");
+	assert_said("held by a pin of its own (F5, P6)");
+	assert_said("[8] pin gpa 0x150000000 -> refused: cannot pin what is not counted (P3, P8)");
+	assert_said("[8] fault gpa 0x201000 execute");
+	assert_said("[99] a step: 0 faults; as expected");
+	assert_said("[a] fault gpa 0x203000 write");
+	assert_said("graphics: moved, 16 KiB; it lies at ");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_ends_at_any_point),
+		cmocka_unit_test(device_memory_that_is_too_small),
+		cmocka_unit_test(slots_of_every_kind),
+		cmocka_unit_test(no_self_test),
+		cmocka_unit_test(no_vm),
+		cmocka_unit_test(started_by),
+		cmocka_unit_test(explained),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
