@@ -117,9 +117,9 @@ static const char *take_module(const struct cpio_file *file)
 }
 
 /* Goes through the archive; with `take` it takes the files, without it only finds the end. */
-static uint64_t walk_archive(uint64_t room, bool take)
+static uint64_t walk_archive(uint64_t base, uint64_t room, bool take)
 {
-	struct cpio c = cpio_open((const void *)(uintptr_t)OPAL_ARCHIVE, (size_t)room);
+	struct cpio c = cpio_open((const void *)(uintptr_t)base, (size_t)room);
 	enum cpio_answer answer;
 	struct cpio_file file;
 	const char *cause;
@@ -134,18 +134,27 @@ static uint64_t walk_archive(uint64_t room, bool take)
 	return c.at;
 }
 
-static void take_archive(void)
+/* A number of one cell or two in /chosen; 0: it is not there. */
+static uint64_t chosen(const void *tree, const char *property)
 {
-	const char *magic = (const char *)(uintptr_t)OPAL_ARCHIVE;
+	int bytes, node = fdt_path_offset(tree, "/chosen");
+	const fdt32_t *value = node < 0 ? NULL : fdt_getprop(tree, node, property, &bytes);
+
+	return value == NULL || (bytes != 4 && bytes != 8) ? 0 : number(value, bytes / 4);
+}
+
+static void take_archive(const void *tree)
+{
+	uint64_t base = chosen(tree, "linux,initrd-start"), end = chosen(tree, "linux,initrd-end");
 	uint64_t bytes;
 
-	if (memcmp(magic, "070701", 6) != 0)
+	if (base == 0 || end <= base)
 		return;
-	bytes = walk_archive(OPAL_ARCHIVE_MAX, false);
+	bytes = walk_archive(base, end - base, false);
 	uint32_t archive = raw_count;
-	add_range(OPAL_ARCHIVE, bytes, BOOT_MEM_LOADER);
+	add_range(base, bytes, BOOT_MEM_LOADER);
 	fill_set_memory(&info, raw, raw_count);
-	(void)walk_archive(bytes, true);
+	(void)walk_archive(base, bytes, true);
 	if (archive < raw_count)
 		raw[archive].size = 0;
 	fill_set_memory(&info, raw, raw_count);
@@ -167,6 +176,6 @@ struct bootinfo *opal_main(const void *tree)
 	add_range(info.image_base, info.image_size, BOOT_MEM_LOADER);
 	add_range(info.fdt, page_up(fdt_totalsize(tree)) + BOOT_PAGE, BOOT_MEM_LOADER);
 	fill_set_memory(&info, raw, raw_count);
-	take_archive();
+	take_archive(tree);
 	return &info;
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The entry from skiboot (OPAL): QEMU's -kernel is the hypervisor's ELF file, -initrd the archive
- * of modules (cpio, "newc"), which lies at OPAL_ARCHIVE.
+ * of modules (cpio, "newc"), which lies where the device tree says (/chosen, linux,initrd-start).
  */
 #ifndef BOOT_OPAL_H
 #define BOOT_OPAL_H
 
 #include "boot/bootinfo.h"
 
-#define OPAL_ARCHIVE UINT64_C(0x28000000)
-#define OPAL_ARCHIVE_MAX (UINT64_C(128) << 20)
 /* The processor's vectors: not for anybody else. */
 #define OPAL_VECTORS_BYTES UINT64_C(0x4000)
 

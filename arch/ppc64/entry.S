@@ -7,10 +7,18 @@
 #include "arch/ppc64/endian.inc"
 #include "arch/ppc64/offsets.h"
 
+#define MSR_HV_LEFT 4 /* turns MSR.HV, bit 60, to the right end */
+#define PVR_POWER9 0x4e /* what came before has a lower number, POWER10 0x80 */
+
 	.section .text.entry, "ax", @progbits
 	.globl entry
 entry:
 	to_little_endian
+	mfmsr %r4
+	rldicl. %r4, %r4, MSR_HV_LEFT, 63
+	bne 1f
+	b refuse_guest	/* wherever the image is */
+1:
 	lis %r4, bss_start@h
 	ori %r4, %r4, bss_start@l
 	lis %r5, bss_end@h
@@ -30,6 +38,12 @@ entry:
 	lis %r1, (boot_stack + STACK_BYTES - 64)@h
 	ori %r1, %r1, (boot_stack + STACK_BYTES - 64)@l
 	std %r0, 0(%r1)
+	mfpvr %r4
+	srwi %r4, %r4, 16
+	cmplwi %r4, PVR_POWER9
+	bge 1f
+	b refuse_processor
+1:
 	mr %r31, %r3
 	bl start_early
 	nop

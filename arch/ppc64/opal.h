@@ -6,7 +6,9 @@
 #ifndef ARCH_PPC64_OPAL_H
 #define ARCH_PPC64_OPAL_H
 
+#ifndef __ASSEMBLER__
 #include <stdint.h>
+#endif
 
 #define OPAL_SUCCESS 0
 #define OPAL_BUSY (-2)
@@ -34,9 +36,11 @@
 #define OPAL_M64_WINDOW_TYPE 2
 #define OPAL_ENABLE_M64_NON_SPLIT 2
 
+#ifndef __ASSEMBLER__
 /* opal.S */
 int64_t opal_call(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
 int64_t opal_call6(uint64_t token, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 		   uint64_t f);
+#endif
 
 #endif

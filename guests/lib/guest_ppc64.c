@@ -113,6 +113,11 @@ bool refused_to_user(uint64_t nr)
 /* ---- RTAS: big-endian words, token, counts, arguments, results --------------------------------
  */
 
+uint32_t rtas_property(const char *name)
+{
+	return tree_property(tree, name) ? tree_cell(tree, name) : 0;
+}
+
 int64_t rtas(const char *name, unsigned arguments, const uint32_t *argument, uint32_t *result)
 {
 	static uint32_t words[3 + RTAS_ARGUMENTS + 2];

@@ -45,6 +45,9 @@ static inline int64_t papr_get(uint64_t nr, uint64_t *value)
 	return (int64_t)r3;
 }
 
+/* A cell of the tree's /rtas by its name, a token for instance; 0: there is none. */
+uint32_t rtas_property(const char *name);
+
 /*
  * A call of RTAS, which runs big-endian, by the name of the property that holds its token: up to
  * three arguments, one result besides the status. INT64_MIN if the device tree does not name it.
