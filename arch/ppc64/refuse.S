@@ -58,7 +58,8 @@ refuse_processor:
 	/* Whole pieces of 16 characters. */
 	.balign 16
 no_hypervisor_mode:
-	.ascii "tenure: cannot start: the processor is not in hypervisor mode (under QEMU: -M powernv9)\r\n"
+	.ascii "tenure: cannot start: the processor is not in hypervisor mode "
+	.ascii "(under QEMU: -M powernv9)\r\n"
 	.balign 16, ' '
 no_hypervisor_mode_end:
 
@@ -67,6 +68,7 @@ no_hypervisor_mode_end:
 old_processor_bytes: /* big-endian */
 	.byte 0, 0, 0, 0, 0, 0, 0, old_processor_end - old_processor
 old_processor:
-	.ascii "tenure: cannot start: this processor has no radix translation (POWER9 or later is needed)\r\n"
+	.ascii "tenure: cannot start: this processor has no radix translation "
+	.ascii "(POWER9 or later is needed)\r\n"
 	.ascii "tenure: end status=70 reason=cannot-start\r\n"
 old_processor_end:

@@ -2,9 +2,7 @@
 /*
  * The partition table, its entries' writers, and making removed translations unusable.
  *
- * A notice invalidates a whole LPID. The architected form by page (tlbie with IS = 0, PRS = 0) is
- * not used: under emulators a guest's access through an effective address of its own kernel keeps
- * the stale translation, also on other CPUs. tlbie is broadcast, so nobody has to be kicked.
+ * tlbie is broadcast, so nobody has to be kicked for a notice.
  */
 #include "arch/ppc64/stage2.h"
 
@@ -56,20 +54,63 @@ void stage2_published(void)
 	ptesync();
 }
 
+/*
+ * The switch: does a notice invalidate by page? It is the form the architecture has for it, and
+ * keeps what the guest has of other pages. It is off because QEMU 7.2 and 10.0 drop the
+ * translation of the guest-real address only, and not those of effective addresses that led to it:
+ * a guest's access through its kernel's 0xc000... goes on to the old frame.
+ */
+enum { FLUSH_BY_PAGE = 0 };
+#define FLUSH_PAGES_MAX 32u /* of more the whole LPID goes */
+
+/* RB of tlbie: bits 52..53 what is invalidated, 56..58 the size of the page. */
+#define TLBIE_LPID (UINT64_C(2) << 10)
+#define TLBIE_SIZE(ap) ((uint64_t)(ap) << 5)
+
+/* What goes with it: translations, the caches of walks, or these and the process table's too. */
+#define TLBIE_TRANSLATIONS 0
+#define TLBIE_WALKS 1
+#define TLBIE_ALL 2
+
+/* tlbie RB, RS, RIC, PRS = 0, R = 1, with RS in r4 and RB in r5. */
+#define TLBIE(ric, rb_value, lpid)                                                           \
+	do {                                                                                 \
+		register uint64_t rs_ __asm__("r4") = (lpid);                                \
+		register uint64_t rb_ __asm__("r5") = (rb_value);                            \
+		__asm__ volatile(".long 0x7c000264 | 4 << 21 | %2 << 18 | 1 << 16 | 5 << 11" \
+				 :                                                           \
+				 : "r"(rs_), "r"(rb_), "i"(ric)                              \
+				 : "memory");                                                \
+	} while (0)
+
+static void tlbie_done(void)
+{
+	__asm__ volatile("eieio\n\ttlbsync\n\tptesync" : : : "memory");
+}
+
 void stage2_flush_lpid(uint64_t lpid)
 {
-	uint64_t all_of_lpid = UINT64_C(2) << 10;
+	ptesync();
+	TLBIE(TLBIE_ALL, TLBIE_LPID, lpid);
+	tlbie_done();
+}
 
-	/* tlbie RB, RS, RIC = 2, PRS = 0, R = 1, with RS in r4 and RB in r5. */
-	register uint64_t rs __asm__("r4") = lpid;
-	register uint64_t rb __asm__("r5") = all_of_lpid;
+/* A leaf of any size may have covered the range. */
+static void flush_pages(uint64_t lpid, struct gfn_range range)
+{
+	static const struct {
+		unsigned ap, shift;
+	} sizes[] = { { 0, 0 }, { 1, 9 }, { 2, 18 } };
 
-	__asm__ volatile("ptesync\n\t"
-			 ".long 0x7c000264 | 4 << 21 | 2 << 18 | 0 << 17 | 1 << 16 | 5 << 11\n\t"
-			 "eieio\n\ttlbsync\n\tptesync"
-			 :
-			 : "r"(rs), "r"(rb)
-			 : "memory");
+	ptesync();
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint64_t step = UINT64_C(1) << sizes[i].shift, n = range.start.v & ~(step - 1);
+
+		for (; n < range.end.v; n += step)
+			TLBIE(TLBIE_TRANSLATIONS, n << PAGE_SHIFT | TLBIE_SIZE(sizes[i].ap), lpid);
+	}
+	TLBIE(TLBIE_WALKS, TLBIE_LPID, lpid);
+	tlbie_done();
 }
 
 void stage2_process_table(struct arch_s2 *s2, uint64_t dw1)
@@ -128,8 +169,10 @@ void arch_s2_destroy(struct arch_s2 *s2)
 
 bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
 {
-	(void)range;
-	stage2_flush_lpid(s2->tag);
+	if (FLUSH_BY_PAGE && range.end.v - range.start.v <= FLUSH_PAGES_MAX)
+		flush_pages(s2->tag, range);
+	else
+		stage2_flush_lpid(s2->tag);
 	return true;
 }
 
