@@ -155,6 +155,7 @@ race: ## the real code in all orders up to a bound, then in random ones (minutes
 	$(Q)tools/setup
 	$(Q)$(MAKE) race-build
 	$(Q)build/race/race --selftest
+	$(Q)build/race/race --model
 	$(Q)build/race/race --all
 	$(Q)build/race/race --all --random 100000
 

@@ -15,6 +15,7 @@ static bool leaf_age(uint64_t *at, unsigned level)
 	uint64_t raw = atomic_load_explicit((_Atomic uint64_t *)at, memory_order_acquire);
 
 	for (;;) {
+		race_step("aging_read", at);
 		struct s2_entry e = arch_s2_decode(level, raw);
 		if (e.kind != S2_LEAF || !(e.attrs & S2_YOUNG))
 			return false;

@@ -28,9 +28,10 @@ struct thread {
 	ucontext_t first;
 	void *stack;
 	bool done;
-	bool waiting; /* in a loop, until somebody writes to what it has read */
-	bool heard;   /* somebody has, while it was not waiting */
-	bool fresh;   /* its last act was to pass a point */
+	bool waiting;	   /* in a loop, until somebody writes to what it has read */
+	bool heard;	   /* somebody has, while it was not waiting */
+	bool fresh;	   /* its last act was to pass a point */
+	const char *about; /* the step that it takes next, when it goes on; NULL: it has no name */
 	unsigned idle;
 	unsigned looked_count;
 	uintptr_t looked[LOOKED]; /* addresses of words, a ring */
@@ -166,8 +167,9 @@ static void go_on_with(unsigned thread)
 }
 
 /* A point: another thread may go on before the step that comes now. */
-static void pass(void)
+static void pass(const char *step)
 {
+	threads[run.self].about = step;
 	invariants_check();
 	go_on_with(next_thread(true));
 	threads[run.self].fresh = true;
@@ -234,6 +236,7 @@ static void run_begin(const struct race_program *p, race_decide decide)
 		struct thread *t = &threads[i];
 		t->done = t->waiting = t->heard = t->fresh = false;
 		t->idle = t->looked_count = 0;
+		t->about = NULL;
 	}
 	run.program = p;
 	run.decide = decide;
@@ -283,6 +286,16 @@ const char *race_run(const struct race_program *p, race_decide decide)
 	if (run.broken[0] == '\0')
 		world_finish();
 	return run.broken[0] != '\0' ? run.broken : NULL;
+}
+
+const char *race_about(unsigned thread)
+{
+	return threads[thread].about;
+}
+
+bool race_ended(unsigned thread)
+{
+	return threads[thread].done;
 }
 
 unsigned race_run_points(void)
@@ -373,7 +386,7 @@ void race_access(const volatile void *at, enum race_access what, bool point, con
 	if (is_quiet((uintptr_t)at))
 		return;
 	if (point && !threads[run.self].fresh)
-		pass();
+		pass(NULL);
 	threads[run.self].fresh = false;
 	if (run.program->access != NULL)
 		run.program->access((const void *)(uintptr_t)at, what);
@@ -401,8 +414,8 @@ void race_step(const char *name, const void *object)
 	if (!race_on)
 		return;
 	run.written = true; /* what is written plainly is said by a step */
-	if (!only_told(name))
-		pass();
+	if (run.program->all_steps || !only_told(name))
+		pass(name);
 	if (trace_is_on())
 		trace_note(run.self, name, object, NULL);
 }
@@ -415,8 +428,9 @@ void race_relax(void)
 		race_broken("the set-up waits for somebody");
 	struct thread *me = &threads[run.self];
 	if (me->heard) {
-		pass();
+		pass(NULL);
 	} else {
+		me->about = NULL;
 		invariants_check();
 		me->waiting = true;
 		if (trace_is_on())

@@ -39,6 +39,8 @@ struct race_program {
 	const char *(*finish)(void);
 	/* Before each atomic operation. Ends the run by race_broken if it must not be. */
 	void (*access)(const void *at, enum race_access what);
+	/* The steps that only tell where the code is are points too: for race_follow. */
+	bool all_steps;
 	/* How an object is called in a trace. */
 	void (*describe)(const void *object, char *text, size_t bytes);
 };
@@ -63,6 +65,14 @@ void race_random(const struct race_program *p, uint64_t runs, unsigned depth, ui
 /* One schedule, with its trace on the standard output. false: `schedule` cannot be read. `all`: the
  * trace shows reads too. */
 bool race_replay(const struct race_program *p, const char *schedule, bool all,
+		 struct race_outcome *out);
+
+/*
+ * A schedule by the names of steps: "0:s2_install,1:-,0:-" is thread 0 until it would take that
+ * step, then thread 1 until it ends, then thread 0. Who waits lets another go on meanwhile. A
+ * step that its thread never comes to is a defect too. false: the line cannot be read.
+ */
+bool race_follow(const struct race_program *p, const char *line, bool trace,
 		 struct race_outcome *out);
 
 /* ---- For the world ----------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/race/orders.h"
 #include "tests/race/scenarios.h"
 #include "tests/race/selftest.h"
 
@@ -24,6 +25,8 @@ static const char usage[] =
 	"  --random RUNS   random schedules by priority instead\n"
 	"  --depth N       with so many ordered points (3)\n"
 	"  --seed N        the first number of --random (by the clock, and printed)\n"
+	"  --model         the orders of steps of the models' counterexamples, of M1 and others\n"
+	"  --follow LINE   one order by the names of steps: 0:s2_install,1:-,0:-\n"
 	"  --replay LIST   one schedule, as a failure prints it, with its trace\n"
 	"  --reads         the trace shows reads too\n"
 	"  --tap           one line a scenario, as tools/run-tests reads it\n"
@@ -32,10 +35,10 @@ static const char usage[] =
 	"Status 0: everything held; 1: something is broken; 2: wrong use.\n";
 
 static struct {
-	bool all, list, selftest, reads, quick, tap;
+	bool all, list, selftest, reads, quick, tap, model;
 	unsigned bound, depth, jobs;
 	uint64_t runs, seed;
-	const char *replay;
+	const char *replay, *follow;
 } options = { .bound = NO_BOUND, .depth = 3 };
 
 static struct race_outcome outcome;
@@ -47,12 +50,13 @@ static const char *finish(void)
 	return wrong != NULL ? wrong : world_finish();
 }
 
-static double seconds_since(const struct timespec *then)
+/* Of this process, on a processor: others do not make them longer. */
+static double seconds_used(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - then->tv_sec) + 1e-9 * (double)(now.tv_nsec - then->tv_nsec);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static struct race_program program_of(const struct scenario *s)
@@ -103,18 +107,39 @@ static void explore(const struct scenario *s, const struct race_program *p, char
 	}
 }
 
+static const char *follow_name; /* of the order, in TAP; NULL: by hand, with its trace */
+static unsigned follow_number;
+
+/* One order of steps. */
+static int follow(const struct race_program *p)
+{
+	if (!race_follow(p, options.follow, follow_name == NULL, &outcome)) {
+		fprintf(stderr, "race: --follow THREAD:STEP,THREAD:-,...\n");
+		return 2;
+	}
+	if (follow_name != NULL)
+		printf("%s %u - %s: %s %s%s%s\n", outcome.broken == NULL ? "ok" : "not ok",
+		       follow_number, follow_name, p->name, options.follow,
+		       outcome.broken != NULL ? ": " : "",
+		       outcome.broken != NULL ? outcome.broken : "");
+	else
+		printf("%s: %s\n", p->name, outcome.broken != NULL ? outcome.broken : "held");
+	fflush(stdout);
+	return outcome.broken != NULL;
+}
+
 /* One scenario, in this process; its world is made once. */
 static int scenario_run(const struct scenario *s)
 {
-	struct timespec began;
 	char how[64];
 
-	clock_gettime(CLOCK_MONOTONIC, &began);
 	at_hand = s;
 	world_begin(&s->options);
 	s->begin();
 	world_keep();
 	struct race_program p = program_of(s);
+	if (options.follow != NULL)
+		return follow(&p);
 	if (options.replay != NULL) {
 		if (!race_replay(&p, options.replay, options.reads, &outcome)) {
 			fprintf(stderr, "race: --replay THREAD:POINTS,THREAD:POINTS,...\n");
@@ -129,8 +154,7 @@ static int scenario_run(const struct scenario *s)
 			       (unsigned)(s - scenarios) + 1);
 		printf("%-18s %u threads  %-32s %9llu schedules  up to %3u points  %6.1f s  %s\n",
 		       s->name, s->threads, how, (unsigned long long)outcome.schedules,
-		       outcome.longest, seconds_since(&began),
-		       outcome.broken == NULL ? "held" : "BROKEN");
+		       outcome.longest, seconds_used(), outcome.broken == NULL ? "held" : "BROKEN");
 	}
 	if (outcome.broken != NULL)
 		say_broken(&p);
@@ -242,12 +266,14 @@ static void options_read(int count, char **words)
 		{ "all", no_argument, NULL, 'a' },
 		{ "list", no_argument, NULL, 'l' },
 		{ "bound", required_argument, NULL, 'b' },
+		{ "quick", no_argument, NULL, 'q' },
 		{ "random", required_argument, NULL, 'r' },
 		{ "depth", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "model", no_argument, NULL, 'm' },
+		{ "follow", required_argument, NULL, 'f' },
 		{ "replay", required_argument, NULL, 'p' },
 		{ "reads", no_argument, NULL, 'e' },
-		{ "quick", no_argument, NULL, 'q' },
 		{ "tap", no_argument, NULL, 'n' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "selftest", no_argument, NULL, 't' },
@@ -268,6 +294,8 @@ static void options_read(int count, char **words)
 		case 'j': options.jobs = (unsigned)number(optarg, 64); break;
 		case 'r': options.runs = number(optarg, UINT64_MAX); break;
 		case 's': options.seed = number(optarg, UINT64_MAX); break;
+		case 'm': options.model = true; break;
+		case 'f': options.follow = optarg; break;
 		case 'p': options.replay = optarg; break;
 		default: fputs(usage, stderr); exit(2);
 		}
@@ -287,6 +315,25 @@ static const struct scenario *find(const char *name)
 	exit(2);
 }
 
+/* Each in a process of its own, one after the other. */
+static int orders_run(void)
+{
+	int worst = 0, status;
+
+	printf("1..%u\n", order_count);
+	for (unsigned i = 0; i < order_count; i++) {
+		struct job j;
+		follow_name = orders[i].defect;
+		follow_number = i + 1;
+		options.follow = orders[i].line;
+		job_start(&j, find(orders[i].scenario));
+		waitpid(j.pid, &status, 0);
+		status = job_end(&j, status);
+		worst = status > worst ? status : worst;
+	}
+	return worst;
+}
+
 int main(int count, char **words)
 {
 	static const struct scenario *chosen[256];
@@ -295,6 +342,8 @@ int main(int count, char **words)
 	options_read(count, words);
 	if (options.selftest)
 		return selftest();
+	if (options.model)
+		return orders_run();
 	for (unsigned i = 0; i < scenario_count; i++) {
 		if (options.list)
 			printf("%-18s %s\n", scenarios[i].name, scenarios[i].about);
@@ -305,7 +354,8 @@ int main(int count, char **words)
 		return 0;
 	for (int i = optind; i < count && !options.all; i++)
 		chosen[chosen_count++] = find(words[i]);
-	if (chosen_count == 0 || (options.replay != NULL && chosen_count != 1)) {
+	if (chosen_count == 0 ||
+	    ((options.replay != NULL || options.follow != NULL) && chosen_count != 1)) {
 		fputs(usage, stderr);
 		return 2;
 	}

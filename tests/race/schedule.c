@@ -244,3 +244,89 @@ bool race_replay(const struct race_program *p, const char *schedule, bool all,
 	trace_end();
 	return true;
 }
+
+/* ---- By the names of steps ---------------------------------------------------------------------
+ */
+
+#define STAGES 32u
+#define STEP_BYTES 40u
+
+static struct {
+	struct stage {
+		unsigned thread;
+		char step[STEP_BYTES]; /* "-": its end */
+	} stages[STAGES];
+	unsigned count, at;
+	bool moved; /* the thread of the stage at hand has gone on since it began */
+} plan;
+
+static bool plan_read(const char *line)
+{
+	int used;
+
+	for (plan.count = 0; plan.count < STAGES; line += used) {
+		struct stage *s = &plan.stages[plan.count];
+		if (sscanf(line, "%u:%39[a-z0-9_-]%n", &s->thread, s->step, &used) != 2 ||
+		    s->thread >= RACE_THREADS)
+			return false;
+		plan.count++;
+		if (line[used] == '\0')
+			return true;
+		used += line[used] == ',';
+	}
+	return false;
+}
+
+/* Has the thread of this stage come to where it leads? */
+static bool stage_over(const struct stage *s)
+{
+	const char *about = race_about(s->thread);
+
+	if (race_ended(s->thread))
+		return true;
+	return plan.moved && about != NULL && strcmp(about, s->step) == 0;
+}
+
+static const char *never(const struct stage *s)
+{
+	static char words[96];
+
+	snprintf(words, sizeof(words), "CPU %u never comes to %s", s->thread, s->step);
+	return words;
+}
+
+static unsigned plan_decide(unsigned self, unsigned enabled)
+{
+	while (plan.at < plan.count && stage_over(&plan.stages[plan.at])) {
+		const struct stage *s = &plan.stages[plan.at++];
+		plan.moved = false;
+		if (race_ended(s->thread) && strcmp(s->step, "-") != 0)
+			race_broken(never(s));
+	}
+	if (plan.at == plan.count || !(enabled & 1u << plan.stages[plan.at].thread))
+		return race_default(self, enabled);
+	plan.moved = true;
+	return plan.stages[plan.at].thread;
+}
+
+bool race_follow(const struct race_program *p, const char *line, bool trace,
+		 struct race_outcome *out)
+{
+	struct race_program all = *p;
+
+	memset(out, 0, sizeof(*out));
+	plan.at = 0;
+	plan.moved = false;
+	if (!plan_read(line))
+		return false;
+	all.all_steps = true;
+	if (trace)
+		trace_begin(&all, false);
+	(void)run_and_count(&all, plan_decide, out);
+	for (; out->broken == NULL && plan.at < plan.count; plan.at++)
+		if (strcmp(plan.stages[plan.at].step, "-") != 0)
+			out->broken = never(&plan.stages[plan.at]);
+	if (trace)
+		trace_end();
+	return true;
+}

@@ -13,7 +13,7 @@ RACE_WORLD := -include tests/race/section.h
 RACE_PLAIN   := mm/block.c mm/buddy.c mm/poison.c mm/result.c tests/race/world.c
 RACE_STEPPED := $(filter-out $(RACE_PLAIN),$(wildcard mm/*.c)) hv/fault.c hv/s2.c hv/shootdown.c hv/slot.c \
 	hv/drv/device_memory.c hv/drv/pool.c $(addprefix tests/race/,aging.c arch.c guest.c scenarios.c)
-RACE_OWN     := $(addprefix tests/race/,explore.c main.c memory.c schedule.c trace.c)
+RACE_OWN     := $(addprefix tests/race/,explore.c main.c memory.c orders.c schedule.c trace.c)
 RACE_FAKE    := tests/fake/fake_s2.c tests/race/selftest.c
 RACE_WRAPPED := arch_s2_set arch_s2_swap arch_s2_flush notice_begin notice_end
 comma        := ,
