@@ -11,7 +11,7 @@
 #define STEP(name, n) printf("@%d %e %d\n", _pid, name, n)
 #define NOTE(what, n) printf("@%d %e %d\n", _pid, what, n)
 
-mtype = { enters, flushes, fills, leaves, removes_leaf, raises_generation, sees_outside,
+mtype = { enters, flushes, fills, leaves, removes_leaf, raises_generation, looks,
 	  shootdown_seen, returns };
 
 #define CPUS 2
@@ -73,12 +73,12 @@ proctype shooter()
 #ifndef S6_GENERATION
 	d_step { generation++; NOTE(raises_generation, generation) }
 #endif
-	s = in_guest;
+	atomic { s = in_guest; NOTE(looks, s) }
 #ifdef S6_GENERATION
 	d_step { generation++; NOTE(raises_generation, generation) }
 #endif
 	if
-	:: s == 0 -> NOTE(sees_outside, 0)
+	:: s == 0 -> skip /* outside: it obeys the generation when it goes in */
 	:: else ->
 		STEP(shootdown_seen, s);
 		n = exits;
