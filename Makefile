@@ -129,6 +129,10 @@ model: ## spin looks at the protocol exhaustively, and finds each way to break i
 	$(Q)tools/setup
 	$(Q)tests/model/run $(MODEL)
 
+mutants: ## breaks the code in a hundred ways, and sees a test fail; MUTANT=M5: one
+	$(Q)tools/setup
+	$(Q)tests/mutants/run $(MUTANT)
+
 bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
 	$(Q)tools/setup $(ARCH)
 	$(Q)$(MAKE) BUILD=release all
@@ -172,7 +176,7 @@ print-%:
 
 libs: $(LIBRARIES) ## the libraries alone
 
-.PHONY: help setup all run test check model race coverage fuzz fuzz-programs bench lint format clean distclean libs guests \
+.PHONY: help setup all run test check model mutants race coverage fuzz fuzz-programs bench lint format clean distclean libs guests \
 	unit race-build
 
 # ---- The hypervisor -------------------------------------------------------------------------------

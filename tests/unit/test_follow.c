@@ -226,6 +226,9 @@ static void watch_counts(const char *name, const void *object)
 	(void)object;
 	if (strcmp(name, "frame_get") == 0 || strcmp(name, "frame_put") == 0)
 		counts_moved++;
+	/* H6: the entry that a pin goes by cannot be broken meanwhile. */
+	if (strcmp(name, "frame_get") == 0)
+		assert_true(spin_is_locked(&world.space.lock));
 }
 
 /* P4: MAP never touches a count, not even for a moment. */

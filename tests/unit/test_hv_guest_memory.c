@@ -7,7 +7,9 @@
 #define _GNU_SOURCE
 #include "tests/unit/hv_run.h"
 
+#include "hv/slot.h"
 #include "mm/frame.h"
+#include "mm/grace.h"
 
 #define FAR UINT64_C(0x140000000)
 #define AREA UINT64_C(0x200000)
@@ -177,6 +179,50 @@ static void marks(void **state)
 		.script = script, .host = SMALL, .devices = POOL, .slots = POOL_SLOT });
 }
 
+/* ---- P2, M12: the frame is used under the lock that keeps its entry -----------------------------
+ */
+
+static struct vm *dropping;
+
+/* Whoever has let the space's lock go may find the page taken away at once. */
+static void drop_at_unlock(const char *name, const void *object)
+{
+	hva_t there;
+
+	if (strcmp(name, "unlock") != 0 || object != &dropping->space.lock)
+		return;
+	env_step = NULL;
+	grace_enter();
+	there = slot_hva(slot_find(dropping, gfn(AREA >> PAGE_SHIFT)), gfn(AREA >> PAGE_SHIFT));
+	grace_leave();
+	if (space_drop(&dropping->space, hva_range(there, KIB4), NOTICE_TRY) != OK)
+		abort();
+}
+
+static bool used_under_the_lock(struct vm *vm)
+{
+	unsigned char byte = 1;
+
+	dropping = vm;
+	for (unsigned i = 0; i < 2; i++) {
+		if (vm_write(vm, gpa(AREA), &byte, 1) != OK)
+			return false;
+		env_step = drop_at_unlock;
+		enum result r = i == 0 ? vm_write(vm, gpa(AREA), &byte, 1)
+				       : vm_read(vm, gpa(AREA), &byte, 1);
+		if (r != OK || env_step != NULL)
+			return false;
+	}
+	return true;
+}
+
+static void used(void **state)
+{
+	(void)state;
+	static const struct step script[] = { DO(used_under_the_lock), END };
+	run_well(&(struct run){ .script = script, .host = SMALL });
+}
+
 /* A peek brings nothing in. */
 static bool peeks(struct vm *vm)
 {
@@ -198,7 +244,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies),  cmocka_unit_test(shared_with_the_guest),
 		cmocka_unit_test(refused), cmocka_unit_test(marks),
-		cmocka_unit_test(peeked),
+		cmocka_unit_test(peeked),  cmocka_unit_test(used),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

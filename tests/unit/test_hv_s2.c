@@ -22,6 +22,16 @@ static int begin_small(void **state)
 	return 0;
 }
 
+/* A flush reaches every CPU at once, and only the gfns it names. */
+static int begin_broadcast(void **state)
+{
+	static const struct fix_options broadcast = { .broadcast = true };
+
+	(void)state;
+	fix_begin(&broadcast);
+	return 0;
+}
+
 static int end(void **state)
 {
 	(void)state;
@@ -670,6 +680,7 @@ int main(void)
 		TEST(a_device_may_have_a_leaf_of_a_gigabyte),
 		TEST(a_leaf_joins_the_smaller_ones),
 		TEST(a_cut_leaf_goes_whole),
+		cmocka_unit_test_setup_teardown(a_cut_leaf_goes_whole, begin_broadcast, end),
 		TEST(a_range_over_several_leaves_cuts_those_at_its_ends),
 		TEST(a_counted_leaf_folds_young_and_dirty),
 		TEST(uncounted_and_device_memory_is_never_marked),

@@ -51,6 +51,42 @@ static void same_place(void **state)
 	assert_false(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_TYPE(MEM_DEVICE))));
 }
 
+/* What is put into a leaf comes out of it, the memory types among the rest (S8). */
+static void leaf_round_trip(void **state)
+{
+	static const uint32_t bits[] = { S2_WRITE, S2_EXEC, S2_YOUNG, S2_DIRTY, S2_COUNTED };
+
+	(void)state;
+	for (unsigned n = 0; n < 1u << 5; n++) {
+		uint32_t attrs = 0;
+		for (unsigned i = 0; i < 5; i++)
+			attrs |= n >> i & 1 ? bits[i] : 0;
+		struct s2_entry d = arch_s2_decode(1, arch_s2_leaf(1, pfn(0x400), attrs));
+		assert_int_equal(d.kind, S2_LEAF);
+		assert_int_equal(d.pfn.v, 0x400);
+		assert_int_equal(d.attrs, attrs);
+	}
+	for (unsigned type = MEM_WRITE_BACK; type <= MEM_DEVICE; type++)
+		assert_int_equal(arch_s2_decode(0, arch_s2_leaf(0, pfn(7), S2_TYPE(type))).attrs,
+				 S2_TYPE(type));
+	assert_int_equal(arch_s2_decode(0, 0).kind, S2_NONE);
+}
+
+/* R always, C only where the guest may write: a swap must not lose them (S3). */
+static void what_the_processor_sets(void **state)
+{
+	const uint32_t marks = S2_YOUNG | S2_DIRTY;
+	uint64_t may = arch_s2_leaf(0, pfn(5), S2_WRITE | marks),
+		 may_not = arch_s2_leaf(0, pfn(5), marks);
+
+	(void)state;
+	assert_int_equal(codec_set_by_processor(may),
+			 arch_s2_leaf(0, pfn(0), marks) & ~arch_s2_leaf(0, pfn(0), 0));
+	assert_int_equal(codec_set_by_processor(may_not),
+			 arch_s2_leaf(0, pfn(0), S2_YOUNG) & ~arch_s2_leaf(0, pfn(0), 0));
+	assert_int_equal(codec_set_by_processor(arch_s2_leaf(0, pfn(5), S2_WRITE)), 0);
+}
+
 static struct s2_fault decoded(bool fetch, uint64_t cause)
 {
 	const struct storage s = { .fetch = fetch, .cause = cause, .address = 0x123458 };
@@ -103,9 +139,10 @@ static void wrong_shape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaf_in_memory), cmocka_unit_test(table_in_memory),
-		cmocka_unit_test(wrong_leaves),	  cmocka_unit_test(same_place),
-		cmocka_unit_test(interrupts),	  cmocka_unit_test(wrong_shape),
+		cmocka_unit_test(leaf_in_memory),  cmocka_unit_test(table_in_memory),
+		cmocka_unit_test(wrong_leaves),	   cmocka_unit_test(same_place),
+		cmocka_unit_test(leaf_round_trip), cmocka_unit_test(what_the_processor_sets),
+		cmocka_unit_test(interrupts),	   cmocka_unit_test(wrong_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

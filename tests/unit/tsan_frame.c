@@ -151,6 +151,9 @@ static void get_against_last_put(unsigned cpu)
 			mm_relax();
 		struct frame *f = round_frame[i];
 		if (cpu == 0) {
+			/* So that now this put is the last one, now another. */
+			for (unsigned wait = i % 4; wait != 0; wait--)
+				mm_relax();
 			frame_put(f);
 		} else if (frame_try_get(f)) {
 			wrong_if(*(uint64_t *)mm_linear(frame_pfn(f)) != i);

@@ -158,7 +158,11 @@ static void items_body(unsigned cpu)
 		struct object *old =
 			atomic_exchange_explicit(&published, object_new(), memory_order_acq_rel);
 		grace_free(&old->item, object_free);
-		grace_poll();
+		/* A drain goes through the other CPUs' queues too. */
+		if (round % 64 == 63)
+			grace_drain();
+		else
+			grace_poll();
 	}
 	atomic_fetch_sub(&writers_left, 1);
 }
