@@ -208,6 +208,12 @@ bool __wrap_arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
 	return true;
 }
 
+/* No guest here has its caches off. */
+void arch_guest_sync(const void *at, size_t bytes, bool written)
+{
+	(void)at, (void)bytes, (void)written;
+}
+
 enum result __real_notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,
 				enum notice_mode mode);
 enum result __wrap_notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,

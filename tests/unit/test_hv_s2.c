@@ -6,29 +6,13 @@
  */
 #include "tests/unit/hv_fixture.h"
 
-static const struct fix_options plain, small = { .small = true };
+/* broadcast: a flush reaches every CPU at once, and only the gfns it names. */
+static const struct fix_options plain, small = { .small = true }, broadcast = { .broadcast = true };
 
+/* The state before a test is its options. */
 static int begin(void **state)
 {
-	(void)state;
-	fix_begin(&plain);
-	return 0;
-}
-
-static int begin_small(void **state)
-{
-	(void)state;
-	fix_begin(&small);
-	return 0;
-}
-
-/* A flush reaches every CPU at once, and only the gfns it names. */
-static int begin_broadcast(void **state)
-{
-	static const struct fix_options broadcast = { .broadcast = true };
-
-	(void)state;
-	fix_begin(&broadcast);
+	fix_begin(*state != NULL ? *state : &plain);
 	return 0;
 }
 
@@ -670,7 +654,8 @@ static void the_cache_is_filled_as_far_as_memory_goes(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-#define TEST_SMALL(name) cmocka_unit_test_setup_teardown(name, begin_small, end)
+#define TEST_WITH(name, options) \
+	cmocka_unit_test_prestate_setup_teardown(name, begin, end, (void *)&(options))
 
 int main(void)
 {
@@ -678,11 +663,11 @@ int main(void)
 		TEST(a_leaf_is_as_large_as_host_and_memslot_allow),
 		TEST(the_start_of_the_memslot_bounds_a_leaf),
 		TEST(gfn_and_pfn_must_be_in_step),
-		TEST_SMALL(a_leaf_is_not_larger_than_the_host_s_span),
+		TEST_WITH(a_leaf_is_not_larger_than_the_host_s_span, small),
 		TEST(a_device_may_have_a_leaf_of_a_gigabyte),
 		TEST(a_leaf_joins_the_smaller_ones),
 		TEST(a_cut_leaf_goes_whole),
-		cmocka_unit_test_setup_teardown(a_cut_leaf_goes_whole, begin_broadcast, end),
+		TEST_WITH(a_cut_leaf_goes_whole, broadcast),
 		TEST(a_range_over_several_leaves_cuts_those_at_its_ends),
 		TEST(a_counted_leaf_folds_young_and_dirty),
 		TEST(uncounted_and_device_memory_is_never_marked),
