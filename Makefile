@@ -39,6 +39,10 @@ MAKEFLAGS += --no-builtin-rules
 
 # ---- What is compiled -----------------------------------------------------------------------------
 
+# What several architectures have in common, and not all.
+SHARED_x86   := arch/acpi.c
+SHARED_arm64 := arch/acpi.c
+
 MACHINE_x86 := pc
 MACHINE_arm64 := virt
 MACHINE_ppc64 := pseries
@@ -56,7 +60,7 @@ BOOT_ppc64  := $(BOOT_COMMON) $(wildcard boot/opal*.c)
 
 SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c \
 	hv/machine/elf_image.c) \
-	$(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S) $(BOOT_$(ARCH)) tests/conformance.c
+	$(SHARED_$(ARCH)) $(wildcard arch/$(ARCH)/*.c arch/$(ARCH)/*.S) $(BOOT_$(ARCH)) tests/conformance.c
 OBJECTS := $(addprefix $(OUT)/obj/,$(addsuffix .o,$(SOURCES)))
 
 ELF     := $(OUT)/tenure.elf

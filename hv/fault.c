@@ -250,13 +250,12 @@ static __attribute__((noinline)) enum result fault_go_on(struct vcpu *v, const s
  */
 static __attribute__((noinline)) enum page_try fault_try_leaf(struct vcpu *v,
 							      const struct s2_fault *f,
-							      const struct s2_map *map)
+							      struct s2_map *map)
 {
-	struct s2_map whole = *map;
 	struct s2_installed installed;
 
-	whole.unmarked = f->unmarked;
-	if (s2_install(&v->vm->s2, &v->s2_cache, &whole, &installed) != OK)
+	map->unmarked = f->unmarked;
+	if (s2_install(&v->vm->s2, &v->s2_cache, map, &installed) != OK)
 		return PAGE_RACED;
 	fault_served(v->vm, f, &map->answer, event_of(v->vm, installed.outcome), 0);
 	return PAGE_SERVED;

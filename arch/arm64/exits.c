@@ -138,7 +138,8 @@ static bool interrupted(struct arch_vcpu *v, struct exit *out)
 		v->vgic.window = false;
 		vgic_maintained(v);
 	}
-	out->kind = taken.maintenance && window ? EXIT_IRQ_READY : EXIT_HOST;
+	/* hv sets the timer anew after EXIT_HOST: that it fired may not be lost beside a window. */
+	out->kind = taken.maintenance && window && !taken.others ? EXIT_IRQ_READY : EXIT_HOST;
 	return true;
 }
 

@@ -187,7 +187,7 @@ static _Noreturn void stop_here(void)
 
 struct hgic_taken hgic_take_all(void)
 {
-	struct hgic_taken taken = { false, false };
+	struct hgic_taken taken = { .others = false };
 
 	for (;;) {
 		uint32_t intid = (uint32_t)read_sysreg(ICC_IAR1_EL1) & 0xffffffu;
@@ -205,6 +205,8 @@ struct hgic_taken hgic_take_all(void)
 		}
 		if (intid == HGIC_MAINTENANCE)
 			taken.maintenance = true;
+		else
+			taken.others = true;
 		if (intid == HGIC_STOP)
 			stop_here();
 		if (intid == HGIC_MAINTENANCE) {

@@ -29,6 +29,7 @@ void hgic_send(unsigned cpu, unsigned sgi);
 /* What this CPU's interrupts were, seen while a host waits or a guest was left. */
 struct hgic_taken {
 	bool guest_timer, maintenance;
+	bool others; /* the host's timer, which is off now, or a kick */
 };
 
 /* Takes every interrupt that is pending on this CPU; the guest's timer stays active. */

@@ -11,7 +11,7 @@
 #define FUNCTION_SHIFT 12u
 #define FUNCTION_BYTES 4096u
 
-static struct platform_ecam ecam;
+static struct acpi_ecam ecam;
 static volatile uint8_t *mapped; /* of ecam.first_bus; NULL: there is no PCI */
 static struct platform_range windows[PLATFORM_MAX_WINDOWS];
 static unsigned window_count;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/acpi.h"
 #include "arch/arch.h"
 
 #define PLATFORM_MAX_ECAM 4u
@@ -17,11 +18,6 @@
 
 struct platform_range {
 	uint64_t base, bytes;
-};
-
-struct platform_ecam {
-	uint64_t base; /* of bus 0 */
-	unsigned first_bus, last_bus;
 };
 
 struct platform_cpu {
@@ -40,7 +36,7 @@ struct platform {
 	struct platform_cpu cpu[ARCH_MAX_CPUS];
 	bool psci, psci_hvc; /* there; to be called by hvc, which is no use to a hypervisor */
 	unsigned ecam_count;
-	struct platform_ecam ecam[PLATFORM_MAX_ECAM];
+	struct acpi_ecam ecam[PLATFORM_MAX_ECAM];
 	unsigned window_count; /* of PCI memory */
 	struct platform_range window[PLATFORM_MAX_WINDOWS];
 	unsigned refused; /* tables left out because they were damaged */

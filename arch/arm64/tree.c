@@ -58,7 +58,7 @@ static void ecam(const void *t, int node, struct platform *p)
 {
 	int bytes;
 	const fdt32_t *buses = fdt_getprop(t, node, "bus-range", &bytes);
-	struct platform_ecam e = { .last_bus = 255 };
+	struct acpi_ecam e = { .last_bus = 255 };
 	struct platform_range r;
 
 	if (buses != NULL && bytes == 8) {

@@ -11,14 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "arch/acpi.h"
 #include "arch/arch.h"
 
 #define ACPI_MAX_ECAM 8u
-
-struct acpi_ecam {
-	uint64_t base; /* of bus 0 */
-	unsigned first_bus, last_bus;
-};
 
 struct acpi {
 	uint64_t lapic;		/* hpa of the local APIC, 0: not said */
@@ -40,11 +36,5 @@ struct acpi {
  * left out and counted.
  */
 const char *acpi_read(uint64_t rsdp, struct acpi *out);
-
-/*
- * Supplied by the caller's side (start.c; a test): `bytes` bytes of physical memory at `address`,
- * or NULL when they cannot all be read.
- */
-const void *acpi_memory(uint64_t address, uint64_t bytes);
 
 #endif
