@@ -15,8 +15,8 @@ RACE_STEPPED := $(filter-out $(RACE_PLAIN),$(wildcard mm/*.c)) hv/fault.c hv/s2.
 	hv/drv/device_memory.c hv/drv/pool.c $(addprefix tests/race/,aging.c arch.c guest.c scenarios.c)
 RACE_OWN     := $(addprefix tests/race/,explore.c main.c memory.c orders.c schedule.c trace.c)
 RACE_FAKE    := tests/fake/fake_s2.c tests/race/selftest.c
-# What tests/race/arch.c has not of the contract the fake has; of a function in both the first is taken.
-RACE_REST    := tests/fake/fake_arch.c
+# What tests/race/arch.c has not of the contract and of mm/env.h the fake has; of two the first is taken.
+RACE_REST    := tests/fake/env.c tests/fake/fake_arch.c
 RACE_WRAPPED := arch_s2_set arch_s2_swap arch_s2_flush notice_begin notice_end
 comma        := ,
 race_objects  = $(patsubst %.c,$(RACE)/%.o,$(1))
