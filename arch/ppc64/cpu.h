@@ -70,6 +70,12 @@
 #define SRR1_ILLEGAL UINT64_C(0x80000)
 #define SRR1_PRIVILEGED UINT64_C(0x40000)
 
+/*
+ * The supervisor's doorbells stay pending in the thread, not in a vCPU: guests have none, and need
+ * none where a vCPU is a core of its own.
+ */
+#define HFSCR_MSGP (UINT64_C(1) << 10)
+
 #define LPCR_VPM1 (UINT64_C(1) << 62)
 #define LPCR_ILE (UINT64_C(1) << 25)
 #define LPCR_UPRT (UINT64_C(1) << 22)

@@ -43,7 +43,7 @@ void stage2_enable(void)
 	mtspr(SPR_PTCR, (uint64_t)(uintptr_t)partitions | TABLE_ORDER);
 	mtspr(SPR_LPCR, LPCR_GUEST);
 	mtspr(SPR_LPIDR, 0);
-	mtspr(SPR_HFSCR, ~UINT64_C(0));
+	mtspr(SPR_HFSCR, ~HFSCR_MSGP);
 	mtspr(SPR_AMOR, ~UINT64_C(0));
 	this_cpu()->lpid = 0;
 	isync();

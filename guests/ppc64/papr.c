@@ -2,8 +2,7 @@
 /*
  * The pseries board and the processor as a guest sees them: waiting (H_CEDE, which must cost no
  * exits while it lasts), H_PROD before and after it, a vCPU that never leaves its guest by itself,
- * messages between vCPUs, and the calls of RTAS and PAPR that Linux makes. Two vCPUs, on one CPU
- * or more.
+ * and the calls of RTAS and PAPR that Linux makes. Two vCPUs, on one CPU or more.
  */
 #include "guests/lib/guest.h"
 #include "guests/lib/hypercall.h"
