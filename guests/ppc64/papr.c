@@ -2,7 +2,8 @@
 /*
  * The pseries board and the processor as a guest sees them: waiting (H_CEDE, which must cost no
  * exits while it lasts), H_PROD before and after it, a vCPU that never leaves its guest by itself,
- * and the calls of RTAS and PAPR that Linux makes. Two vCPUs, on one CPU or more.
+ * and the calls of RTAS and PAPR that Linux makes. Two vCPUs, on one CPU or more. With
+ * "drops" only RTAS, whose arguments the host takes away meanwhile (needs host-control).
  */
 #include "guests/lib/guest.h"
 #include "guests/lib/hypercall.h"
@@ -206,9 +207,40 @@ static void calls(void)
 	report_equal(papr(0xfffc, 0, 0, 0, 0), H_FUNCTION, "a call that is none");
 }
 
+/* ---- Memory on the move -----------------------------------------------------------------------
+ */
+
+#define DROPS 10000
+
+static void drops(uint64_t at)
+{
+	for (unsigned i = 0; i < DROPS; i++)
+		(void)hc_drop(at, PAGE);
+}
+
+/*
+ * The page of a call's arguments is taken away all the time: it may be found full of zeros, but it
+ * is always found.
+ */
+static void services_under_drops(void)
+{
+	uint64_t calls_made = 0, refused = 0, at = (uintptr_t)target;
+
+	report_equal(cpu_run(1, drops, at), 0, "a vCPU that has the arguments dropped");
+	while (!cpu_idle(1)) {
+		refused += papr(H_RTAS, at, 0, 0, 0) != 0;
+		calls_made++;
+	}
+	print("papr: %lu calls under drops\n", (unsigned long)calls_made);
+	report_equal(refused, 0, "no call was refused for that");
+}
+
 void guest_main(const char *cmdline)
 {
-	(void)cmdline;
+	if (has_word(cmdline, "drops")) {
+		services_under_drops();
+		return;
+	}
 	waiting();
 	prod_first();
 	prod_another();

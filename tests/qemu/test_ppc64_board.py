@@ -6,6 +6,7 @@ import subprocess
 
 import harness
 import pytest
+from table import configuration, vm
 
 ELF = harness.TOP / "build/ppc64/debug/tenure.elf"
 PAPR = harness.TOP / "build/ppc64/guests/papr.elf"
@@ -18,7 +19,16 @@ def papr(name, *words):
                        "poweroff", (r"report: [1-9]\d* passed, 0 failed", r"papr: \d+ exits for"), limit=120.0)
 
 
-BOARD = [papr("2 vCPUs on 1 CPU, power9", "--cpus", "1"),
+def drops():
+    """RTAS while the host takes its arguments away, for which the guest needs host-control."""
+    node = vm("guest", "papr.elf", "drops", vcpus=2)
+    return harness.Run("ppc64, PAPR, drops", ["run", "--arch", "ppc64", "-config", "{dir}/vm.dts", "-file",
+                                              f"papr.elf={PAPR}", "--cpus", "2"], 0, "poweroff",
+                       (r"report: [1-9]\d* passed, 0 failed", r"papr: \d\d+ calls under drops"), limit=120.0,
+                       files={"vm.dts": configuration(node)})
+
+
+BOARD = [drops(), papr("2 vCPUs on 1 CPU, power9", "--cpus", "1"),
          papr("2 vCPUs on 2 CPUs, power10", "--cpus", "2", "--cpu", "power10")]
 
 
