@@ -28,6 +28,7 @@ void machine_init(struct machine *m, const struct machine_host *host, unsigned v
 	m->host = *host;
 	m->vcpus = vcpus < XICS_SERVERS ? vcpus : XICS_SERVERS;
 	m->wall_ns = host->wall_seconds(host->vm) * NS_PER_SECOND - arch_time_ns();
+	m->input_signal = true; /* Linux's driver relies on it, and never calls H_VIO_SIGNAL */
 	xics_init(&m->interrupts, m->vcpus, PSERIES_TERMINAL_SOURCE + 1, NO_LEVELS);
 	for (unsigned i = 0; i < XICS_SERVERS; i++)
 		m->timer_due[i] = NEVER;

@@ -182,6 +182,17 @@ static int32_t rtas(unsigned vcpu, const char *name, uint32_t a, uint32_t b, uin
 	return (int32_t)rtas_result(s->arguments, 0);
 }
 
+/* Linux's driver of the terminal never calls H_VIO_SIGNAL. */
+static void terminal_interrupts_from_the_start(void **state)
+{
+	(void)state;
+	assert_int_equal(CALL1(1, CPPR, 0xff), H_SUCCESS);
+	assert_int_equal(rtas(0, "ibm,set-xive", XICS_FIRST, 1, 5), RTAS_SUCCESS);
+	assert_true(machine_console_input(board.machine, 'a'));
+	assert_int_equal(board.notified, 1);
+	assert_true(machine_irq_pending(board.machine, 1));
+}
+
 static void terminal_interrupt(void **state)
 {
 	struct machine *m = board.machine;
@@ -191,6 +202,7 @@ static void terminal_interrupt(void **state)
 	assert_int_equal(CALL2(0, VIO_SIGNAL, 0, 1), H_PARAMETER);
 	assert_int_equal(CALL1(1, CPPR, 0xff), H_SUCCESS);
 	assert_int_equal(rtas(0, "ibm,set-xive", XICS_FIRST, 1, 5), RTAS_SUCCESS);
+	assert_int_equal(CALL2(0, VIO_SIGNAL, PSERIES_TERMINAL, 0), H_SUCCESS);
 	assert_true(machine_console_input(m, 'a'));
 	assert_false(machine_irq_pending(m, 1));
 	assert_int_equal(CALL2(0, VIO_SIGNAL, PSERIES_TERMINAL, 1), H_SUCCESS);
@@ -567,6 +579,7 @@ int main(void)
 		pseries_test(messages),
 		pseries_test(terminal_input),
 		pseries_test(terminal_interrupt),
+		pseries_test(terminal_interrupts_from_the_start),
 		pseries_test(terminal_output),
 		pseries_test(a_halted_vcpu_and_its_decrementer),
 		pseries_test(prod),
