@@ -49,6 +49,7 @@ void guest_main(const char *cmdline)
 	uint64_t sum = 0;
 
 	turns = argument(cmdline, "turns", 500);
+	print("state: the VSX registers, FPSCR and VRSAVE\n");
 	for (unsigned id = 1; id < vcpus; id++)
 		report_equal(cpu_run(id, keep, id), 0, "a vCPU is started");
 	keep(0);

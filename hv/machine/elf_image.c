@@ -95,7 +95,8 @@ static bool read_header(struct elf_image *e, char *why, size_t why_bytes)
 			      EHDR32);
 	e->wide = p[4] == 2;
 	if ((p[4] != 1 && p[4] != 2) || p[5] != 1 || p[6] != 1)
-		return refuse(why, why_bytes, "its class or byte order is not one of a PC", p[4],
+		return refuse(why, why_bytes,
+			      "its class or byte order is not one that this board takes", p[4],
 			      p[5]);
 	if (e->wide && e->bytes < EHDR64)
 		return refuse(why, why_bytes, "the header is cut off; file size, header size",

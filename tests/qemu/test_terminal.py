@@ -78,5 +78,5 @@ def test_linux_from_a_file(arch):
     done = subprocess.run([sys.executable, TENURE, "linux", "--arch", arch, "--firmware", "direct", "--timeout",
                            "100"], cwd=TOP,
                           text=True, input="sleep 1; echo woke $((6 * 7))\n", capture_output=True, check=False)
-    assert debian(arch, "initramfs.cpio.gz").exists() and debian(arch, "vmlinuz-cloud").exists()
+    assert debian(arch, "initramfs.cpio.gz").exists() and list(debian(arch, "").glob("vmlinu*"))
     assert done.returncode == 0 and "\nwoke 42" in done.stdout.replace("\r", ""), done.stdout[-2000:] + done.stderr
