@@ -119,7 +119,7 @@ run: ## build, then the tour in QEMU; GUEST=linux: Debian's kernel to a shell
 	$(Q)tools/tenure $(GUEST) --arch $(ARCH)
 
 # The runs in QEMU are those of every architecture, unless ARCH is given.
-TESTED := $(if $(filter file,$(origin ARCH)),x86 arm64,$(ARCH))
+TESTED := $(if $(filter file,$(origin ARCH)),$(ARCHES),$(ARCH))
 
 test: ## every test; the last line counts them; ARCH=arm64: the runs of that one
 	$(Q)tools/setup $(TESTED) guests
@@ -139,7 +139,7 @@ mutants: ## breaks the code in a hundred ways, and sees a test fail; MUTANT=M5: 
 
 bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
 	$(Q)tools/setup $(ARCH)
-	$(Q)$(MAKE) BUILD=release all
+	$(Q)$(MAKE) BUILD=release all $(if $(filter ppc64,$(ARCH)),counter)
 	$(Q)tests/bench/run --arch $(ARCH) --runs 2
 
 coverage: ## what the tests on the host reach of mm/ and hv/, into build/coverage; fails under its bounds
@@ -151,6 +151,8 @@ FUZZ_SECONDS ?= 60
 fuzz: ## each fuzz target for FUZZ_SECONDS=60, or that one: FUZZ=name
 	$(Q)tools/setup
 	$(Q)tools/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
+
+counter: build/bench/count.so ## the plugin of QEMU that counts on ppc64
 
 lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents
 	$(Q)tools/setup
@@ -206,6 +208,7 @@ include tools/mk/unit.mk
 include tools/mk/race.mk
 include tools/mk/fuzz.mk
 -include $(wildcard guests/guests.mk)
+include tools/mk/counter.mk
 guests: $(GUEST_ELFS)
 
 -include $(OBJECTS:.o=.d) $(LOADER_OBJECTS:.obj=.d)

@@ -23,6 +23,7 @@ struct cpu {
 	uint64_t deadline;    /* of arch_timer_set, in ticks of the timebase; UINT64_MAX: none */
 	uint64_t lpid;	      /* in LPIDR */
 	struct arch_vcpu *loaded;
+	uint64_t counted; /* arch_counter's */
 	_Atomic bool up, kicked;
 };
 

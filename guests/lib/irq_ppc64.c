@@ -16,6 +16,7 @@
 #define MESSAGE 4ull
 #define MSR_EE 0x8000ull
 #define MSR_RI 2ull
+#define DECREMENTER 22
 
 extern uint64_t irq_counted;
 static volatile bool expected, taken;
@@ -48,6 +49,8 @@ uint64_t irq_cost(void)
 
 	taken = false;
 	expected = true;
+	/* It is not to come meanwhile. */
+	__asm__ volatile("mtspr %0, %1" : : "i"(DECREMENTER), "r"(0x7fffffffull));
 	__asm__ volatile("mtmsrd %0, 1" : : "r"(MSR_EE | MSR_RI) : "memory");
 	before = cycles();
 	(void)papr(H_IPI, 0, MESSAGE, 0, 0);

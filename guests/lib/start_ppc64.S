@@ -62,7 +62,7 @@ external:
 	mtsprg 1, %r4
 	address %r3, irq_counted
 	li %r4, -1
-	or 26, 26, 26
+	xori %r26, %r26, 0
 	std %r4, 0(%r3)
 	mfsprg %r3, 0
 	mfsprg %r4, 1
@@ -197,7 +197,7 @@ rtas_back: /* entered big-endian, with 32 bits */
 	.globl marked
 marked:
 	li %r4, -1
-	or 26, 26, 26
+	xori %r26, %r26, 0
 	std %r4, 0(%r3)
 	ld %r3, 0(%r3)
 	blr

@@ -35,6 +35,7 @@ ARCHIVE = 0x41000000  # where arm64's direct entry looks for its archive
 SHARED_BYTES = 16 << 20  # the ivshmem device's memory
 GRACE = 5                # seconds between asking QEMU to end and killing it
 COUNTED = ["-icount", "shift=0,sleep=off", "-seed", "1", "-rtc", "base=2024-01-01,clock=vm"]
+PLUGIN = os.path.join(TOP, "build/bench/count.so")
 NOISE = ("TCG doesn't support requested feature", "terminating on signal 15")
 
 
@@ -92,6 +93,17 @@ def devices(directory, arch):
     return words
 
 
+def counting(directory, host_memory):
+    """powernv has no -icount: a plugin counts, and tells through the machine's memory (tests/bench/plugin)."""
+    if not os.path.isfile(PLUGIN):
+        raise CannotStart(f"{PLUGIN} is not there: `make counter` makes it")
+    memory = os.path.join(directory, "ram")
+    with open(memory, "wb") as file:
+        file.truncate(host_memory)
+    return ["-object", f"memory-backend-file,id=ram,share=on,mem-path={memory},size={host_memory >> 20}M",
+            "-machine", "memory-backend=ram", "-accel", "tcg,thread=single", "-plugin", f"{PLUGIN},ram={memory}"]
+
+
 def command(options, directory, boot, host_memory):
     board = BOARDS[options.arch]
     # x86: the first of several processors is left alone under TCG: arch/x86/smp.c says why.
@@ -104,7 +116,7 @@ def command(options, directory, boot, host_memory):
     if options.devices:
         words += devices(directory, options.arch)
     if options.count:
-        words += COUNTED
+        words += counting(directory, host_memory) if options.arch == "ppc64" else COUNTED
     if options.gdb:
         words += ["-s", "-S"]
     if options.shutdown_pause:
