@@ -159,6 +159,107 @@ static void started_by(void **state)
 	}
 }
 
+/* Memory of every kind, in pieces; of the usable only so much as is allowed. */
+static void in_pieces(struct bootinfo *b)
+{
+	const uint64_t mib = RUN_MIB, at = RUN_BASE + RUN_LOADER;
+	const struct boot_range pieces[] = {
+		{ at, 18 * mib, BOOT_MEM_USABLE, 0 },
+		{ at + 18 * mib, mib, BOOT_MEM_FIRMWARE, 0 },
+		{ at + 19 * mib, mib, BOOT_MEM_ACPI, 0 },
+		{ at + 20 * mib, mib, BOOT_MEM_RESERVED, 0 },
+		{ at + 21 * mib, 20 * mib, BOOT_MEM_USABLE, 0 },
+		{ at + 42 * mib, mib, BOOT_MEM_USABLE, 0 },
+	};
+
+	memcpy(&b->ranges[1], pieces, sizeof(pieces));
+	b->range_count = 1 + sizeof(pieces) / sizeof(pieces[0]);
+}
+
+static void memory_in_pieces(void **state)
+{
+	static const struct step script[] = { WRITE(AREA, 8, 1), READ(AREA, 8, 1), END };
+	const uint64_t pages = (RUN_LOADER + 43 * RUN_MIB) / PAGE_SIZE;
+
+	(void)state;
+	run_well(&(struct run){ .script = script, .meddle = in_pieces, .pages = pages });
+	assert_said("38 MiB of RAM free");
+	run_well(&(struct run){ .script = script,
+				.meddle = in_pieces,
+				.pages = pages,
+				.cpus = 2,
+				.host = "memory = \"19M\"; cpus = <1>;" });
+	assert_said("1 of 2 CPUs, 19 MiB of RAM free");
+	run_well(&(struct run){ .script = script, .cpus = 2, .host = "cpus = <5>;" });
+	assert_said("2 of 2 CPUs, ");
+}
+
+static void files_of_a_vm(void **state)
+{
+	static const struct step script[] = { END };
+
+	(void)state;
+	run_well(&(struct run){ .script = script,
+				.vms = "a { memory = \"4m\"; kernel = \"k\"; initrd = \"k\"; "
+				       "modules = \"k\", \"k\"; host-control; };" });
+}
+
+/* All of the RAM is there before the guest runs; if it cannot be, the guest does not run. */
+static void populated(void **state)
+{
+	static const struct step script[] = {
+		CALL(query, AREA, TENURE_QUERY_LEAF, 0, 0, 1),
+		CALL(query, AREA + 0x5000, TENURE_QUERY_WRITABLE, 0, 0, 1),
+		CALL(query, 0, TENURE_QUERY_FAULTS, 0, 0, 1024),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){
+		.script = script, .slots = "populate;", .host = "huge-pages = \"off\";" });
+	run(&(struct run){ .script = script,
+			   .vms = "a { memory = \"64M\"; kernel = \"k\"; populate; };",
+			   .host = "huge-pages = \"off\";" });
+	assert_said("its RAM at 0x");
+	assert_ended("status=70 reason=out-of-memory");
+}
+
+/* ---- What a guest may ask ------------------------------------------------------------------ */
+
+static void counts(void **state)
+{
+	static const struct step script[] = {
+		CALL(query, 0, TENURE_QUERY_FAULTS, 0, 0, 0),
+		WRITE(AREA, 8, 1),
+		CALL(query, 0, TENURE_QUERY_FAULTS, 0, 0, 1),
+		CALL(query, 0, TENURE_QUERY_MAX_ROUNDS, 0, 0, 0),
+		CALL(query, 0, TENURE_QUERY_RACED, 0, 0, 0),
+		CALL(query, 0, TENURE_QUERY_SPURIOUS, 0, 0, 0),
+		CALL(query, 0, TENURE_QUERY_TABLES, 0, 0, 3),
+		TRY(query, 0, TENURE_QUERY_NOTICES, 0, 0),
+		TRY(query, 0, TENURE_QUERY_OWN_FRAMES, 0, 0),
+		TRY(query, 0, TENURE_QUERY_START_COST, 0, 0),
+		TRY(query, 0, TENURE_QUERY_CLEAR_COST, 0, 0),
+		CALL(query, 0, 1000, 0, 0, REFUSED(BAD_ARGUMENT)),
+		READ(SHOWN, 8, 0),
+		CALL(query, SHOWN, TENURE_QUERY_REFS, 0, 0, 0),
+		CALL(query, SHOWN, TENURE_QUERY_PINS, 0, 0, 0),
+		CALL(query, SHOWN, TENURE_QUERY_YOUNG_DIRTY, 0, 0, 0),
+		CALL(stats_page, AREA, 1, 0, 0, 0),
+		CALL(stats_page, AREA, 1, 0, 0, 0),
+		CALL(slot_delete, 1, 0, 0, 0, 0), /* of the configuration: its region stays */
+		READ(SHOWN, 8, UINT64_MAX),
+		CALL(slot_create, SHOWN, 0, 1, 0, 2),
+		READ(SHOWN, 8, 0),
+		CALL(slot_delete, 2, 0, 0, 0, 0),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){ .script = script,
+				.devices = POOL,
+				.slots = SLOT(""),
+				.host = "huge-pages = \"off\";" });
+}
+
 /* ---- The tour's words
  * ------------------------------------------------------------------------------ */
 
@@ -213,6 +314,42 @@ static void explained(void **state)
 	assert_said("graphics: moved, 16 KiB; it lies at ");
 }
 
+static void explained_otherwise(void **state)
+{
+	static const struct step script[] = {
+		WRITE(AREA, 8, 1),
+		READ(SHOWN, 8, 0),
+		CALL(drop, AREA + 0x10000, 0x1000, 0, 0, 0), /* cuts the leaf of 2 MiB */
+		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0),
+		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0), /* nothing is there, nothing is said */
+		CALL(step, 2, 0, 0, 0, 0),
+		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0),
+		CALL(slot_create, 0x140000000, 0x1000, 0, 1, 2),
+		TRY(pin, 0x140000000, 0, 0, 0),
+		TRY(pin, AREA, 0, 0, 0),
+		TRY(pin, AREA, 0, 0, 0),
+		TRY(pin, AREA, 0, 0, 0),
+		TRY(pin, AREA, 0, 0, 0),
+		TRY(pin, AREA, 0, 0, 0),
+		CALL(owner_move, 0, 0, 0, 0, 0),
+		CALL(owner_move, 0, 0, 0, 0, 0),
+		CALL(owner_move, 0, 0, 0, 0, 0),
+		CALL(owner_move, 0, 0, 0, 0, 0),
+		CALL(owner_move, 0, 0, 0, 0, 0),
+		CALL(step_end, 2, 1, 0, 0, 0),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){
+		.script = script, .devices = POOL, .slots = SLOT(""), .host = "explain;" });
+	assert_said("[a] fault gpa 0x200000 write -> memslot 0 (memory) -> counted pfn ");
+	assert_said("span 2 MiB -> leaf of 2 MiB (S2, H7, P4)");
+	assert_said("(F3, H1, S3)");
+	assert_said("no leaf is there (N1)");
+	assert_said("6 pins");
+	assert_said("5 acts of owners; as expected");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +360,11 @@ int main(void)
 		cmocka_unit_test(no_vm),
 		cmocka_unit_test(started_by),
 		cmocka_unit_test(explained),
+		cmocka_unit_test(explained_otherwise),
+		cmocka_unit_test(memory_in_pieces),
+		cmocka_unit_test(files_of_a_vm),
+		cmocka_unit_test(populated),
+		cmocka_unit_test(counts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -235,12 +235,35 @@ static void one_of_two(void **state)
 	assert_answer("vms", "b: ended (ended by the monitor: ");
 }
 
+#define TEN "0123456789"
+#define FIFTY TEN TEN TEN TEN TEN
+
+static void a_line_is_edited(void **state)
+{
+	static const struct step script[] = { DO(type_now), HALT, HALT, END };
+
+	(void)state;
+	run_typing("\x1d"
+		   "\x7f\x08vmz\x08s\r\x01notices\r" FIFTY FIFTY FIFTY "\r"
+		   "frame ABCDEF\rframe 0123\rframe 0y\rs2 zz\rwhy 100\rtrace 1k\rtrace 1m\r"
+		   "trace 1g\rquit\r",
+		   (struct run){ .script = script });
+	assert_said("vmz\b \bs\r\na: running");
+	assert_answer("notices", "notices so far");
+	assert_said("there is no command \"" FIFTY FIFTY TEN TEN "\"; help lists them");
+	assert_answer("frame ABCDEF", "frame 0xabcdef: device memory");
+	assert_answer("frame 0123", "frame 0x123: ");
+	assert_answer("frame 0y", "\"0y\" is not a page number");
+	assert_answer("s2 zz", "\"zz\" is not a page number");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_of_a_guest), cmocka_unit_test(holds_without_a_leaf),
 		cmocka_unit_test(narrowed_regions), cmocka_unit_test(many_memslots),
 		cmocka_unit_test(a_vm_s_fate),	    cmocka_unit_test(one_of_two),
+		cmocka_unit_test(a_line_is_edited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
