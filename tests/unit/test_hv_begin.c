@@ -117,7 +117,9 @@ static void slots_of_every_kind(void **state)
 			"offset = \"4K\"; size = \"8K\"; memtype = \"write-back\"; "
 			"read-only-first;") "memslot@160000000 { gpa = /bits/ 64 <0x160000000>; "
 					    "device = <&gfx>; "
-					    "absent; offset = \"4K\"; };" });
+					    "absent; offset = \"4K\"; };"
+					    "memslot@170000000 { gpa = /bits/ 64 <0x170000000>; "
+					    "size = \"4K\"; absent; };" });
 }
 
 static void no_self_test(void **state)
@@ -190,7 +192,8 @@ static void memory_in_pieces(void **state)
 				.cpus = 2,
 				.host = "memory = \"19M\"; cpus = <1>;" });
 	assert_said("1 of 2 CPUs, 19 MiB of RAM free");
-	run_well(&(struct run){ .script = script, .cpus = 2, .host = "cpus = <5>;" });
+	run_well(&(struct run){
+		.script = script, .cpus = 2, .host = "cpus = <5>; memory = \"100M\";" });
 	assert_said("2 of 2 CPUs, ");
 }
 

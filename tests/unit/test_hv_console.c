@@ -343,6 +343,7 @@ static void commands_look(void **state)
 	commands(1, "explain on", "explain is on");
 	commands(1, "explain off", "explain is off");
 	commands(1, "slots", "");
+	commands(1, "why\t5", "memslot: none; an access is one of a device");
 	commands(1, "consumers", "");
 }
 

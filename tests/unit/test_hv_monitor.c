@@ -80,7 +80,8 @@ static void pages_of_a_guest(void **state)
 		   "s2 200\rs2 3fffff\rslots\rconsumers\rnotices\rquit\r",
 		   (struct run){ .script = touches,
 				 .devices = POOL,
-				 .slots = POOL_SLOT("read-only;"),
+				 .slots = "memslot@160000000 { gpa = /bits/ 64 <0x160000000>; "
+					  "device = <&gfx>; absent; };" POOL_SLOT("read-only;"),
 				 .host = SMALL });
 	assert_answer("why 200", "memslot 0 (memory): gfn 0..0x400 at hva");
 	assert_answer("why 200", "region: ANON, hva");
@@ -195,7 +196,8 @@ static void a_vm_s_fate(void **state)
 	};
 	(void)state;
 	run_typing("\x1d"
-		   "vms\rvcpus\rcensus\rstop a\rvms\rcensus\rstart a\rvms\rstats\rtrace\rtrace 1\r"
+		   "vms\rvcpus\rcensus\rstop a\rstop a\rvms\rcensus\rstart a\rstart a\rvms\r"
+		   "stats\rtrace\rtrace 1\r"
 		   "trace dump\rtrace 5000000000\rpci\rdevices\rexplain\rexplain on\rexplain\r"
 		   "kill a\rvms\r\rquit\r",
 		   (struct run){ .script = script,

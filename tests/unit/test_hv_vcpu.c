@@ -379,6 +379,22 @@ static void bad_magic(struct bootinfo *b)
 {
 	b->magic++;
 }
+static void bad_version(struct bootinfo *b)
+{
+	b->version++;
+}
+static void empty_range(struct bootinfo *b)
+{
+	b->ranges[1].size = 0;
+}
+static void no_kind(struct bootinfo *b)
+{
+	b->ranges[1].kind = 0;
+}
+static void module_before(struct bootinfo *b)
+{
+	b->modules[0].base = 0x1000;
+}
 static void loader_error(struct bootinfo *b)
 {
 	strcpy(b->error, "the file \"x\" cannot be read");
@@ -441,6 +457,10 @@ static void bad_hand_overs(void **state)
 		unsigned status;
 	} cases[] = {
 		{ bad_magic, "another version", 70 },
+		{ bad_version, "another version", 70 },
+		{ empty_range, "is empty, or not of whole pages", 70 },
+		{ no_kind, "no known kind", 70 },
+		{ module_before, "does not lie in the loader's memory", 70 },
 		{ loader_error, "the loader: the file \"x\" cannot be read", 65 },
 		{ no_config, "a module named config.dtb", 65 },
 		{ no_ranges, "no ranges, or too many", 70 },
