@@ -154,6 +154,11 @@ fuzz: ## each fuzz target for FUZZ_SECONDS=60, or that one: FUZZ=name
 
 counter: build/bench/count.so ## the plugin of QEMU that counts on ppc64
 
+growth: ## how the figures grow with memory, memslots, VMs and the host, into build/bench/growth-$(ARCH).csv
+	$(Q)tools/setup $(ARCH)
+	$(Q)$(MAKE) BUILD=release all
+	$(Q)tests/bench/run --arch $(ARCH) --growth
+
 lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents
 	$(Q)tools/setup
 	$(Q)tools/lint
@@ -182,7 +187,7 @@ print-%:
 
 libs: $(LIBRARIES) ## the libraries alone
 
-.PHONY: help setup all run test check model mutants race coverage fuzz fuzz-programs bench lint format clean distclean libs guests \
+.PHONY: help setup all run test check model mutants race coverage fuzz fuzz-programs bench growth lint format clean distclean libs guests \
 	unit race-build
 
 # ---- The hypervisor -------------------------------------------------------------------------------

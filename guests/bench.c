@@ -10,6 +10,7 @@
  *	switch	two vCPUs on one CPU
  *	cpus	a vCPU on each CPU: what a notice costs more for each
  *	stay	one of many VMs; the first counts what they take
+ *	growth	faults of 4 KiB over mib=64 MiB of slots=1 memslots
  *
  * Device memory number 0 is an ivshmem BAR.
  */
@@ -330,9 +331,42 @@ static void part_stay(bool first)
 	}
 }
 
+/* A page of each memslot in turn, so that each fault is in another one than the last. */
+static uint64_t touch_by_turns(uint64_t share, uint64_t bytes)
+{
+	uint64_t before = cycles();
+
+	for (uint64_t page = 0; page < share; page += PAGE) {
+		for (uint64_t at = page; at < bytes; at += share)
+			write64(AREA + at, at);
+	}
+	return cycles() - before;
+}
+
+static void part_growth(uint64_t bytes, uint64_t slots)
+{
+	uint64_t share = bytes / slots, wrong = 0, cost;
+	uint64_t clear = (uint64_t)hc_query(0, TENURE_QUERY_CLEAR_COST) * (bytes / PAGE);
+
+	result("first_guest_insn", (uint64_t)hc_query(0, TENURE_QUERY_START_COST), 1);
+	for (uint64_t i = 0; i < slots; i++)
+		wrong += hc_slot_create(AREA + i * share, share, 0, 0) < 0;
+	report_equal(wrong, 0, "the memslots are there");
+	result("fault_4k_absent", faulting(AREA, bytes, PAGE, true) - clear, bytes / PAGE);
+	report_equal(hc_zap(AREA, bytes), 0, "the leaves are gone");
+	result("fault_4k_present", faulting(AREA, bytes, PAGE, true), bytes / PAGE);
+	report_equal(hc_zap(AREA, bytes), 0, "again");
+	cost = touch_by_turns(share, bytes);
+	result("fault_by_turns", cost - touch_by_turns(share, bytes), bytes / PAGE);
+	cost = each_page(512);
+	result("notice_one_page", cost, 512);
+}
+
 void guest_main(const char *cmdline)
 {
-	if (has_word(cmdline, "huge"))
+	if (has_word(cmdline, "growth"))
+		part_growth(argument(cmdline, "mib", 64) * MIB, argument(cmdline, "slots", 1));
+	else if (has_word(cmdline, "huge"))
 		part_huge();
 	else if (has_word(cmdline, "switch"))
 		part_switch();

@@ -1,33 +1,72 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Does one kind of thing very often, for tests/bench/profile, which looks where the hypervisor's
- * instructions go: "fault", "hypercall" or "notice" on the command line. Needs host-control.
+ * Does one kind of thing very often, as the last thing before its end, for tests/bench/profile,
+ * which looks where the hypervisor's instructions go. The command line's first word says what; each
+ * is one exit, PAGES times, but for "notice", which is one exit for PAGES pages. Needs
+ * host-control.
  */
 #include "guests/lib/guest.h"
 #include "guests/lib/hypercall.h"
 
 #define AREA 0x140000000ull
 #define PAGES 512ull
-#define ROUNDS 4
+#define RW 3ull
+#define READ_ONLY 1ull
 
-static void touch_all(void)
+static volatile uint64_t sink;
+
+static void write_all(void)
 {
 	for (uint64_t page = 0; page < PAGES; page++)
 		write64(AREA + page * PAGE, page);
 }
 
-void guest_main(const char *cmdline)
+static void zap_each(void)
 {
-	bool faults = has_word(cmdline, "fault"), notices = has_word(cmdline, "notice");
+	for (uint64_t page = 0; page < PAGES; page++)
+		(void)hc_zap(AREA + page * PAGE, PAGE);
+}
 
-	report(hc_slot_create(AREA, PAGES * PAGE, 0, 0) >= 0, "a memslot");
-	touch_all();
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		if (faults || notices) {
-			report_equal(hc_zap(AREA, PAGES * PAGE), 0, "its leaves are gone");
-			touch_all();
-		}
-		for (unsigned call = 0; !faults && !notices && call < PAGES; call++)
+/* Read-only leaves whose host entries are writable by now, as in guests/bench.c. */
+static void prepare_widening(void)
+{
+	report_equal(hc_protect(AREA, PAGES * PAGE, READ_ONLY), 0, "read-only");
+	report_equal(hc_protect(AREA, PAGES * PAGE, RW), 0, "... and writable");
+	for (uint64_t page = 0; page < PAGES; page++) {
+		sink = read64(AREA + page * PAGE);
+		(void)hc_unpin((uint64_t)hc_pin(AREA + page * PAGE));
+	}
+}
+
+static void calls(bool device)
+{
+	for (uint64_t call = 0; call < PAGES; call++) {
+		if (device)
+			device_write();
+		else
 			(void)hc_nop();
 	}
+}
+
+void guest_main(const char *cmdline)
+{
+	report(hc_slot_create(AREA, PAGES * PAGE, 0, 0) >= 0, "a memslot");
+	report(true, "what follows is looked at");
+	write_all();
+	if (has_word(cmdline, "absent"))
+		return;
+	if (has_word(cmdline, "hypercall") || has_word(cmdline, "device")) {
+		calls(has_word(cmdline, "device"));
+		return;
+	}
+	if (has_word(cmdline, "page")) {
+		zap_each();
+		return;
+	}
+	if (has_word(cmdline, "widen"))
+		prepare_widening();
+	else
+		(void)hc_zap(AREA, PAGES * PAGE);
+	if (!has_word(cmdline, "notice"))
+		write_all();
 }

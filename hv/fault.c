@@ -225,88 +225,132 @@ static __attribute__((noinline)) enum result fault_serve_whole(struct vcpu *v,
 	}
 }
 
-/* What became of a try for one page. */
-enum page_try {
-	PAGE_NEW,    /* it is mapped; not said yet */
-	PAGE_SERVED, /* the leaf that stood there was changed, or was good */
-	PAGE_RACED,
-	PAGE_OTHER, /* it is not such a fault; nothing has changed */
-};
-
-/* What follows a try that is not PAGE_NEW. */
+/* What follows a try that did not serve it at once. */
 static __attribute__((noinline)) enum result fault_go_on(struct vcpu *v, const struct s2_fault *f,
-							 struct token token, enum page_try what)
+							 struct token token, enum result r)
 {
-	if (what == PAGE_SERVED)
-		return OK;
-	if (what == PAGE_OTHER)
+	if (r == NO_MEMSLOT) { /* a device, most often */
+		fault_refused(v, f, r);
+		return r;
+	}
+	if (r != RACED)
 		return fault_serve_whole(v, f, token);
 	return fault_lost(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
 }
 
-/*
- * Something stands where the leaf would be put: one to be widened, as software's dirty bit asks for
- * at each first write (S10), or another CPU was first (S9). The lookup holds for it as well.
- */
-static __attribute__((noinline)) enum page_try fault_try_leaf(struct vcpu *v,
-							      const struct s2_fault *f,
-							      struct s2_map *map)
+/* s2_install, the short way where it will do. */
+static __attribute__((noinline)) enum result fault_install(struct vcpu *v, const struct s2_map *map,
+							   struct s2_installed *installed)
 {
+	if (map->answer.order == 0) {
+		enum s2_outcome outcome = s2_install_page(&v->vm->s2, &v->s2_cache, map, false);
+		*installed = (struct s2_installed){ outcome, 0 };
+		if (outcome != S2_OTHER)
+			return outcome == S2_RACED ? RACED : OK;
+	}
+	return s2_install(&v->vm->s2, &v->s2_cache, map, installed);
+}
+
+/*
+ * The host's entry is a larger one, or none that allows the access. UNSUPPORTED: refused, and
+ * fault_serve_whole says why; RACED. Leaves the grace section of fault_try_page, whose request has
+ * passed follow_check.
+ */
+static __attribute__((noinline)) enum result fault_try_rest(struct vcpu *v,
+							    const struct s2_fault *f,
+							    const struct slot *slot,
+							    struct token token)
+{
+	struct follow_request rq = request_for(v, f, slot, &token);
+	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva, f->access, token,
+			      { .order = 0 },	  f->unmarked };
 	struct s2_installed installed;
 
-	map->unmarked = f->unmarked;
-	if (s2_install(&v->vm->s2, &v->s2_cache, map, &installed) != OK)
-		return PAGE_RACED;
-	fault_served(v->vm, f, &map->answer, event_of(v->vm, installed.outcome), 0);
-	return PAGE_SERVED;
+	enum result r = follow_rest(&rq, &map.answer);
+	if (r == OK) {
+		mm_step("fault_followed", v);
+		r = fault_install(v, &map, &installed);
+	} else {
+		r = UNSUPPORTED;
+	}
+	grace_leave();
+	if (r == OK)
+		fault_served(v->vm, f, &map.answer, event_of(v->vm, installed.outcome),
+			     arch_s2_geometry->shift[installed.level]);
+	return r;
+}
+
+/* Remembered and traced. */
+static inline void fault_note(struct vm *vm, gfn_t n, pfn_t p, enum frame_class class,
+			      enum trace_event event)
+{
+	fault_remember(vm, n, OK);
+	trace(event, vm->id, n, p, class, 0, OK);
+}
+
+/* What an install of one page has come to, where it is not a new leaf. */
+static __attribute__((noinline)) enum result fault_changed(struct vm *vm, gfn_t n, pfn_t p,
+							   enum frame_class class,
+							   enum s2_outcome outcome)
+{
+	if (outcome == S2_RACED || outcome == S2_OTHER)
+		return outcome == S2_RACED ? RACED : UNSUPPORTED;
+	fault_note(vm, n, p, class, event_of(vm, outcome));
+	return OK;
 }
 
 /*
  * The most frequent fault by far is of a page that the host has, by an entry of 4 KiB, and the
- * guest has not. For it this is fault_try with what is known folded in.
+ * guest has not. For it this is fault_try with what is known folded in; `present` is the fault's.
+ * UNSUPPORTED: it is another one, and nothing has changed.
  */
-static inline enum page_try fault_try_page(struct vcpu *v, const struct s2_fault *f,
-					   struct token token, struct follow_answer *out)
+static inline __attribute__((always_inline)) enum result fault_try_page(struct vcpu *v,
+									const struct s2_fault *f,
+									struct token token,
+									bool present)
 {
-	enum page_try what = PAGE_OTHER;
+	struct follow_answer answer;
 
 	grace_enter(); /* the slot stays valid */
 	const struct slot *slot = slot_find(v->vm, gpa_to_gfn(f->gpa));
-	if (__builtin_expect(slot != NULL, true)) {
-		struct follow_request rq = request_for(v, f, slot, &token);
-		if (__builtin_expect(follow_page(&rq, out), true)) {
-			mm_step("fault_followed", v);
-			struct s2_map map = { gpa_to_gfn(f->gpa),
-					      &slot->gfns,
-					      rq.hva,
-					      f->access,
-					      token,
-					      *out,
-					      false };
-			enum result r = s2_install_page(&v->vm->s2, &v->s2_cache, &map);
-			what = __builtin_expect(r == OK, true) ? PAGE_NEW
-			       : r == RACED		       ? PAGE_RACED
-							       : fault_try_leaf(v, f, &map);
-		}
+	struct follow_request rq;
+	if (__builtin_expect(slot != NULL, true))
+		rq = request_for(v, f, slot, &token);
+	if (__builtin_expect(slot == NULL || follow_check(&rq) != OK, false)) {
+		grace_leave();
+		return slot == NULL ? NO_MEMSLOT : UNSUPPORTED;
 	}
+	if (__builtin_expect(!follow_page(&rq, &answer), false))
+		return fault_try_rest(v, f, slot, token);
+	mm_step("fault_followed", v);
+	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva, f->access, token, answer,
+			      f->unmarked };
+	enum s2_outcome outcome = s2_install_page(&v->vm->s2, &v->s2_cache, &map, present);
 	grace_leave();
-	return what;
+	if (__builtin_expect(outcome != S2_NEW, false))
+		return fault_changed(v->vm, map.gfn, answer.pfn, answer.class, outcome);
+	fault_note(v->vm, map.gfn, answer.pfn, answer.class, TRACE_FAULT);
+	return OK;
+}
+
+/* A leaf is there that did not permit it: out of line, with what differs folded in. */
+static __attribute__((noinline)) enum result fault_try_present(struct vcpu *v,
+							       const struct s2_fault *f,
+							       struct token token)
+{
+	return fault_try_page(v, f, token, true);
 }
 
 /* Part of the loop around the guest where the linker can see both: no registers to be saved. */
 __attribute__((always_inline)) enum result fault_serve(struct vcpu *v, const struct s2_fault *f)
 {
-	struct follow_answer answer;
-
 	if (__builtin_expect(v->races != 0, false)) /* the vCPU comes back from waiting */
 		return fault_again(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
 	count(&v->vm->stats.faults);
-	if (__builtin_expect(s2_cache_fill(&v->s2_cache) != OK, false))
-		return fault_serve_whole(v, f, fault_token(v)); /* which says why */
+	if (__builtin_expect(s2_cache_fill(&v->s2_cache) != OK || explain_is_on(), false))
+		return fault_serve_whole(v, f, fault_token(v)); /* which says why, and what */
 	struct token token = fault_token(v);
-	enum page_try what = fault_try_page(v, f, token, &answer);
-	if (__builtin_expect(what != PAGE_NEW, false))
-		return fault_go_on(v, f, token, what);
-	fault_served(v->vm, f, &answer, TRACE_FAULT, 0);
-	return OK;
+	enum result r = __builtin_expect(f->present, false) ? fault_try_present(v, f, token)
+							    : fault_try_page(v, f, token, false);
+	return __builtin_expect(r == OK, true) ? OK : fault_go_on(v, f, token, r);
 }

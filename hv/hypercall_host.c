@@ -75,15 +75,18 @@ static enum result each_piece(struct vcpu *v, uint64_t at, uint64_t bytes, range
 	if (r != OK)
 		return r;
 	gfn_t start = gpa_to_gfn(gpa(at)), end = gfn(start.v + (bytes >> PAGE_SHIFT));
-	if (v->call.done == 0)
+	struct hva_range piece;
+	r = piece_of(v->vm, gfn(start.v + v->call.done), end, &piece);
+	if (r == OK && v->call.done == 0 && piece.end.v - piece.start.v < bytes)
 		r = covered(v->vm, start, end);
-	while (r == OK && start.v + v->call.done < end.v) {
-		struct hva_range piece;
+	while (r == OK) {
+		r = what(v->vm, piece, extra);
+		if (r != OK)
+			break;
+		v->call.done += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
+		if (start.v + v->call.done >= end.v)
+			break;
 		r = piece_of(v->vm, gfn(start.v + v->call.done), end, &piece);
-		if (r == OK)
-			r = what(v->vm, piece, extra);
-		if (r == OK)
-			v->call.done += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
 	}
 	return r;
 }

@@ -172,12 +172,58 @@ static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t b
 	}
 }
 
+/* A table, and the gfn that its first entry is for. */
+struct table {
+	uint64_t *entries;
+	unsigned level;
+	gfn_t base;
+};
+
+/* The number of the level-0 table that `n` is in. */
+static uint64_t table_number(gfn_t n)
+{
+	return n.v >> arch_s2_geometry->bits[0];
+}
+
+/*
+ * The lowest table that has all of the range, so that what is cut out for a page or two does not
+ * come down from the root. Not one whose whole range it is: that table goes with its entries.
+ */
+static struct table table_around(const struct s2 *s2, struct gfn_range range)
+{
+	struct table t = { root_of(s2), top_level(), gfn(0) };
+	gfn_t last = gfn(range.end.v - 1);
+
+	if (table_number(range.start) == s2->near && table_number(last) == s2->near &&
+	    last.v - range.start.v < table_entries(0) - 1)
+		return (struct table){ s2->near_table, 0,
+				       gfn(s2->near << arch_s2_geometry->bits[0]) };
+	while (t.level > 0) {
+		const unsigned shift = arch_s2_geometry->shift[t.level];
+		uint64_t i = (range.start.v - t.base.v) >> shift;
+		gfn_t first = gfn(t.base.v + (i << shift));
+		if (last.v - first.v >= level_pages(t.level) ||
+		    last.v - range.start.v == level_pages(t.level) - 1)
+			break;
+		struct s2_entry e = arch_s2_decode(t.level, entry_load(&t.entries[i]));
+		if (e.kind != S2_TABLE)
+			break;
+		t = (struct table){ mm_linear(e.pfn), t.level - 1, first };
+	}
+	return t;
+}
+
 uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
 {
 	struct removal out = { 0, 0, range };
 
 	grace_enter(); /* until the flush is over no table page given back above is freed (S6) */
-	table_remove(s2, root_of(s2), top_level(), gfn(0), range, &out);
+	struct table t = table_around(s2, range);
+	if (t.level == 0)
+		pages_remove(s2, &t.entries[range.start.v - t.base.v],
+			     &t.entries[range.end.v - t.base.v], &out);
+	else
+		table_remove(s2, t.entries, t.level, t.base, range, &out);
 	mm_step("s2_removed", s2);
 	/* An empty table too: the processor's own walker may have cached the way to it (S6). */
 	if (out.leaves != 0 || out.tables != 0)
@@ -272,6 +318,13 @@ static void leaf_new(struct s2 *s2, const struct s2_map *map, uint64_t *at, unsi
 	s2->leaves[level]++;
 }
 
+/* What it allows it keeps: a notice would have removed what the host narrowed. */
+static void leaf_widen(struct place p, struct s2_entry old, uint32_t attrs)
+{
+	attrs |= old.attrs & (S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY);
+	arch_s2_set(p.at, p.level, arch_s2_leaf(p.level, old.pfn, attrs));
+}
+
 /*
  * A leaf is there and does not allow the access. Of the same span or a smaller one it is widened in
  * place; a larger one than the host's span must not be (M15: the host allowed this page only), so
@@ -285,10 +338,7 @@ static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
 	bool same = first.v == old.pfn.v;
 
 	if (same && arch_s2_geometry->shift[p.level] <= map->answer.order) {
-		/* What it allows it keeps: a notice would have removed what the host narrowed. */
-		uint32_t attrs =
-			leaf_attrs(map) | (old.attrs & (S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY));
-		arch_s2_set(p.at, p.level, arch_s2_leaf(p.level, first, attrs));
+		leaf_widen(p, old, leaf_attrs(map));
 		return S2_WIDENED;
 	}
 	/* H5: another pfn without a notice would be somebody's error. */
@@ -357,12 +407,6 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 	return holds ? OK : RACED;
 }
 
-/* The number of the level-0 table that `n` is in. */
-static uint64_t table_number(gfn_t n)
-{
-	return n.v >> arch_s2_geometry->bits[0];
-}
-
 /*
  * The entry of level 0 for `n`, and its table at hand for the next. NULL: a larger leaf is there.
  */
@@ -378,12 +422,29 @@ static __attribute__((noinline)) uint64_t *page_walk(struct s2 *s2, struct s2_ca
 	return at;
 }
 
-static inline enum result install_page_locked(struct s2 *s2, struct s2_cache *cache,
-					      const struct s2_map *map, uint64_t leaf)
-	REQUIRES(s2->consumer.lock)
+/* A leaf of level 0 is there: enough already (S9), or widened. By value: the hot path's registers.
+ */
+static __attribute__((noinline)) enum s2_outcome page_change(uint64_t *at, pfn_t n, uint32_t attrs,
+							     enum access access, bool unmarked)
 {
+	struct s2_entry e = arch_s2_decode(0, entry_load(at));
+
+	if (e.pfn.v != n.v)
+		return S2_OTHER;
+	if (leaf_allows(e.attrs, access, unmarked))
+		return S2_SPURIOUS;
+	leaf_widen((struct place){ at, 0 }, e, attrs);
+	return S2_WIDENED;
+}
+
+static inline enum s2_outcome install_page_locked(struct s2 *s2, struct s2_cache *cache,
+						  const struct s2_map *map, uint32_t attrs,
+						  bool present) REQUIRES(s2->consumer.lock)
+{
+	enum s2_outcome outcome = S2_NEW;
+
 	if (!token_check(&s2->consumer, &map->token, leaf_hvas(map, 0)))
-		return RACED;
+		return S2_RACED;
 	/* Pages that follow each other are mostly in one table. */
 	uint64_t *at;
 	if (__builtin_expect(table_number(map->gfn) == s2->near, true)) {
@@ -391,26 +452,36 @@ static inline enum result install_page_locked(struct s2 *s2, struct s2_cache *ca
 	} else {
 		at = page_walk(s2, cache, map->gfn);
 		if (at == NULL)
-			return UNSUPPORTED;
+			return S2_OTHER;
 	}
-	if (__builtin_expect(entry_load(at) != 0, false))
-		return UNSUPPORTED;
-	arch_s2_set(at, 0, leaf);
-	s2->leaves[0]++;
+	if (__builtin_expect((entry_load(at) != 0) != present, false))
+		return S2_OTHER;
+	if (present) {
+		outcome = page_change(at, map->answer.pfn, attrs, map->access, map->unmarked);
+		if (outcome == S2_OTHER)
+			return outcome;
+	} else {
+		arch_s2_set(at, 0, arch_s2_leaf(0, map->answer.pfn, attrs));
+		s2->leaves[0]++;
+	}
 	mark_locked(map);
-	return OK;
+	return outcome;
 }
 
-enum result s2_install_page(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map)
+/* Part of the fault's way where the linker can see both. */
+__attribute__((always_inline)) enum s2_outcome s2_install_page(struct s2 *s2,
+							       struct s2_cache *cache,
+							       const struct s2_map *map,
+							       bool present)
 {
-	uint64_t leaf = arch_s2_leaf(0, map->answer.pfn, leaf_attrs(map));
+	uint32_t attrs = leaf_attrs(map);
 
 	MM_ASSERT(map->answer.order == 0);
 	mm_step("s2_install", s2);
 	spin_lock(&s2->consumer.lock);
-	enum result r = install_page_locked(s2, cache, map, leaf);
+	enum s2_outcome outcome = install_page_locked(s2, cache, map, attrs, present);
 	spin_unlock(&s2->consumer.lock);
-	return r;
+	return outcome;
 }
 
 /* ---- Looking ------------------------------------------------------------------------------ */
@@ -451,14 +522,12 @@ static struct s2 *s2_of(struct consumer *c)
 	return (struct s2 *)((char *)c - offsetof(struct s2, consumer));
 }
 
-/* The gfns at which `slot` shows the host range; empty if it does not. */
+/* The gfns at which `slot` shows a part of the host range: it does. */
 static struct gfn_range slot_gfns(const struct slot *slot, struct hva_range range)
 {
 	uint64_t pages = slot->gfns.end.v - slot->gfns.start.v;
 	struct hva_range shown = hva_range(slot->hva, pages << PAGE_SHIFT);
 
-	if (!hva_range_overlaps(shown, range))
-		return (struct gfn_range){ gfn(0), gfn(0) };
 	uint64_t start = range.start.v > shown.start.v ? range.start.v : shown.start.v;
 	uint64_t end = range.end.v < shown.end.v ? range.end.v : shown.end.v;
 	return (struct gfn_range){
@@ -480,9 +549,11 @@ static enum result s2_invalidate(struct consumer *c, struct hva_range range, enu
 	grace_enter();
 	const struct slot_table *t = atomic_load_explicit(&s2->vm->slots, memory_order_acquire);
 	for (uint32_t i = 0; t != NULL && i < t->count; i++) {
-		struct gfn_range gfns = slot_gfns(&t->slots[i], range);
-		if (gfns.start.v < gfns.end.v)
-			removed += s2_remove_locked(s2, gfns);
+		const struct slot *slot = &t->slots[i];
+		uint64_t bytes = (slot->gfns.end.v - slot->gfns.start.v) << PAGE_SHIFT;
+		if (range.start.v - slot->hva.v < bytes ||
+		    slot->hva.v - range.start.v < range.end.v - range.start.v)
+			removed += s2_remove_locked(s2, slot_gfns(slot, range));
 	}
 	grace_leave();
 	gfn_t at = gfn(range.start.v >> PAGE_SHIFT);

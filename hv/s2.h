@@ -67,7 +67,14 @@ struct s2_map {
 	bool unmarked; /* s2_fault.unmarked */
 };
 
-enum s2_outcome { S2_NEW, S2_WIDENED, S2_SPURIOUS };
+enum s2_outcome {
+	S2_NEW,
+	S2_WIDENED,
+	S2_SPURIOUS,
+	/* s2_install_page only; nothing has changed: */
+	S2_RACED, /* the token does not hold */
+	S2_OTHER, /* it is not as the caller says, or a larger leaf: s2_install knows what to do */
+};
 
 struct s2_installed {
 	enum s2_outcome outcome;
@@ -87,10 +94,11 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 		       struct s2_installed *out);
 
 /*
- * The same for an answer of order 0, where no entry is yet: OK, a new leaf of level 0. RACED.
- * UNSUPPORTED: an entry is there, s2_install knows what to do; nothing has changed.
+ * The same for an answer of order 0, said in one word: the leaf is of level 0. present: one is
+ * there already, as the fault says, else none is; S2_OTHER if that is not so.
  */
-enum result s2_install_page(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map);
+enum s2_outcome s2_install_page(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
+				bool present);
 
 /*
  * Removes every leaf of the range, whole even where it sticks out (S4), and folds young and dirty

@@ -77,6 +77,14 @@ static inline void count_free(int64_t frames) REQUIRES(lock)
 	atomic_store_explicit(&free_frames, n + (uint64_t)frames, memory_order_relaxed);
 }
 
+/* Is there a free block of this order or a larger one? */
+static bool has_block(unsigned order) REQUIRES(lock)
+{
+	while (order <= BLOCK_MAX_ORDER && lists[order] == FRAME_NO_LINK)
+		order++;
+	return order <= BLOCK_MAX_ORDER;
+}
+
 static bool take_locked(unsigned order, uint64_t *out) REQUIRES(lock)
 {
 	unsigned k = order;
@@ -135,11 +143,20 @@ void buddy_give(pfn_t first, unsigned order)
 
 unsigned buddy_take_frames(uint32_t *frames, unsigned count)
 {
-	unsigned taken = 0;
+	unsigned taken = 0, order = 0;
 	uint64_t n = 0;
+	while (2u << order <= count)
+		order++;
 	spin_lock(&lock);
-	while (taken < count && take_locked(0, &n))
-		frames[taken++] = (uint32_t)n;
+	/* As one block if there is one: all its frames say FREE and PART already. */
+	while (taken < count) {
+		while (order > 0 && (1u << order > count - taken || !has_block(order)))
+			order--;
+		if (!take_locked(order, &n))
+			break;
+		for (unsigned i = 0; i < 1u << order; i++)
+			frames[taken++] = (uint32_t)(n + i);
+	}
 	spin_unlock(&lock);
 	return taken;
 }

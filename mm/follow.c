@@ -18,12 +18,23 @@ static bool lookup_map(const struct follow_request *rq, struct follow_answer *ou
 	unsigned level;
 
 	grace_enter();
-	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
+	uint64_t leaf = host_lookup_page(rq->space->root, rq->hva, &level);
 	bool found = host_allows(leaf, rq->access);
 	if (found)
 		follow_fill(rq, leaf, level, HOLD_NONE, out);
 	grace_leave();
 	return found;
+}
+
+enum result follow_rest(const struct follow_request *rq, struct follow_answer *out)
+{
+	if (lookup_map(rq, out))
+		return OK;
+	mm_step("follow_fault", rq->space);
+	enum result r = space_fault(rq->space, rq->hva, rq->access, false, rq->in_turn);
+	if (r != OK)
+		return r;
+	return lookup_map(rq, out) ? OK : RACED;
 }
 
 /* PIN: under the lock, so that the entry cannot be broken between the look and the pin (H6). */

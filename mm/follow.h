@@ -127,18 +127,24 @@ static inline void follow_fill(const struct follow_request *rq, uint64_t leaf, u
 
 /*
  * What follow_pfn answers at once, for an entry of 4 KiB. true: `out` is what it would say. false:
- * ask it; it knows larger entries, brings the page in, and tells the reason. `rq` is as for a MAP.
- * In a grace section.
+ * go on with follow_rest. `rq` is as for a MAP, and passes follow_check. In a grace section.
  */
 static inline bool follow_page(const struct follow_request *rq, struct follow_answer *out)
 {
-	if (rq->intent != INTENT_MAP || follow_check(rq) != OK)
-		return false;
-	uint64_t leaf = host_lookup_page(rq->space->root, rq->hva);
-	if (!host_allows(leaf, rq->access))
+	unsigned level;
+
+	MM_ASSERT(rq->intent == INTENT_MAP && follow_check(rq) == OK);
+	uint64_t leaf = host_lookup_page(rq->space->root, rq->hva, &level);
+	if (level != 0 || !host_allows(leaf, rq->access))
 		return false;
 	follow_fill(rq, leaf, 0, HOLD_NONE, out);
 	return true;
 }
+
+/*
+ * What is left to do when follow_page says false: a larger entry is there, or the page is brought
+ * in. One try; as follow_pfn, but that RACED comes sooner.
+ */
+enum result follow_rest(const struct follow_request *rq, struct follow_answer *out);
 
 #endif

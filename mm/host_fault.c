@@ -66,10 +66,14 @@ static enum result anon_install(struct space *s, hva_t a, enum access access, un
 
 	if (r == NULL || r->spec.kind != REGION_ANON || !(r->spec.permissions & (unsigned)access))
 		return RACED;
+	uint64_t leaf = host_leaf(block, host_permissions(r->spec.permissions), MEM_WRITE_BACK);
+	if (level == 0 && host_set_page(s->root, a, leaf)) {
+		s->counted++;
+		return OK;
+	}
 	if (host_lookup(s->root, a, &found) != 0 || found < level ||
 	    (level > 0 && anon_level(s, r, a) < level))
 		return RACED;
-	uint64_t leaf = host_leaf(block, host_permissions(r->spec.permissions), MEM_WRITE_BACK);
 	enum result set = host_set(s->root, s->owner, leaf_range(a, level).start, level, leaf);
 	if (set == OK)
 		s->counted += UINT64_C(1) << host_order(level);
@@ -255,7 +259,7 @@ enum result space_fault(struct space *s, hva_t a, enum access access, bool unsha
 		spin_unlock(&s->lock);
 		return r == NULL ? NO_REGION : NO_PERMISSION;
 	}
-	uint64_t leaf = host_lookup(s->root, a, &level);
+	uint64_t leaf = host_lookup_page(s->root, a, &level);
 	bool shared = (leaf & HOST_SHARED) != 0;
 	if (shared && (access == ACCESS_WRITE || unshare)) {
 		spin_unlock(&s->lock);

@@ -110,17 +110,19 @@ static inline uint64_t host_lookup(const uint64_t *root, hva_t a, unsigned *leve
 	}
 }
 
-/* The leaf of 4 KiB that covers `a`; 0: there is none, but perhaps a larger one. As host_lookup. */
-static inline uint64_t host_lookup_page(const uint64_t *root, hva_t a)
+/* The same where 4 KiB entries are expected: each level's shift is a constant. */
+static inline uint64_t host_lookup_page(const uint64_t *root, hva_t a, unsigned *level)
 {
 	const uint64_t *table = root;
 
-	/* Every fault walks here: unrolled, the shifts are constants. */
+	*level = 0;
 #pragma clang loop unroll(full)
 	for (unsigned l = HOST_LEVELS - 1; l > 0; l--) {
 		uint64_t entry = host_load(&table[host_index(l, a)]);
-		if (!host_is_table(entry))
-			return 0;
+		if (__builtin_expect(!host_is_table(entry), false)) {
+			*level = l;
+			return entry;
+		}
 		table = mm_linear(host_pfn(entry));
 	}
 	return host_load(&table[host_index(0, a)]);
@@ -130,6 +132,12 @@ static inline uint64_t host_lookup_page(const uint64_t *root, hva_t a)
 
 /* Puts a leaf where nothing is, or changes flags of the same leaf. OUT_OF_MEMORY: no table page. */
 enum result host_set(uint64_t *root, owner_t owner, hva_t a, unsigned level, uint64_t leaf);
+
+/*
+ * Puts a leaf of 4 KiB where its table is and nothing stands in it; false: not so, nothing has
+ * changed, and host_set may do it.
+ */
+bool host_set_page(uint64_t *root, hva_t a, uint64_t leaf);
 
 /*
  * Where nothing is mapped: makes tables down to `level` and takes away the smaller, empty ones that

@@ -85,9 +85,15 @@ static uint32_t region_after(const struct space *s, hva_t a)
 
 struct region *region_find(struct space *s, hva_t a)
 {
-	uint32_t i = region_after(s, a);
-	return i < s->region_count && hva_range_covers(s->regions[i].range, a) ? &s->regions[i]
-									       : NULL;
+	uint32_t i = s->region_near;
+
+	if (i < s->region_count && hva_range_covers(s->regions[i].range, a))
+		return &s->regions[i];
+	i = region_after(s, a);
+	if (i >= s->region_count || !hva_range_covers(s->regions[i].range, a))
+		return NULL;
+	s->region_near = i;
+	return &s->regions[i];
 }
 
 /* Room for `more` regions, so that inserting them cannot fail. */

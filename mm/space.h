@@ -71,6 +71,7 @@ struct space {
 	owner_t owner;		       /* of its frames and tables */
 	struct region *regions;
 	uint32_t region_count, region_room;
+	uint32_t region_near;  /* the index of the region found last; a guess */
 	unsigned region_order; /* regions stand in a block of this order */
 	bool huge;	       /* may use entries of 2 MiB and more */
 	struct frame *

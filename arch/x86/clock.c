@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The TSC as the clock. Calibration waits for some 10 ms of the reference; both counters are read
- * close together at each end, the closest of some readings counts, since an emulator may be
- * held up between two instructions.
+ * The TSC as the clock. Calibration waits for 2 ms of the HPET, which counts in tens of nanoseconds,
+ * or for 10 ms of the PIT; both counters are read close together at each end, the closest of some
+ * readings counts, since an emulator may be held up between two instructions.
  */
 #include "arch/x86/clock.h"
 
@@ -10,7 +10,8 @@
 #include "arch/x86/cpu.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-#define WAIT_NS UINT64_C(10000000)
+#define HPET_WAIT_NS UINT64_C(2000000)
+#define PIT_WAIT_NS UINT64_C(10000000)
 
 /* HPET (IA-PC HPET specification 1.0a, 2.3). */
 #define HPET_CAPABILITIES 0x000u
@@ -102,7 +103,7 @@ static uint64_t by_hpet(void)
 	if (period_fs == 0 || period_fs > HPET_MAX_PERIOD_FS)
 		return 0;
 	*configuration |= 1;
-	ticks = WAIT_NS * 1000000 / period_fs;
+	ticks = HPET_WAIT_NS * 1000000 / period_fs;
 	from = hpet_read();
 	for (uint64_t limit = rdtsc(); (uint32_t)(hpet_now() - (uint32_t)from.reference) < ticks;) {
 		/* Half a minute of the fastest processor: it stands still. */
@@ -118,7 +119,7 @@ static uint64_t by_hpet(void)
 /* The same by channel 2 of the PIT, counting down once from 65535: some 55 ms at most. */
 static uint64_t by_pit(void)
 {
-	uint64_t count = PIT_HZ * (WAIT_NS / 1000000) / 1000, from, limit;
+	uint64_t count = PIT_HZ * (PIT_WAIT_NS / 1000000) / 1000, from, limit;
 
 	out8(PORT_B, (uint8_t)((in8(PORT_B) & 0xfcu) | 1u));
 	out8(PIT_COMMAND, 0xb0); /* channel 2, both bytes, mode 0: OUT rises at the end */

@@ -84,6 +84,8 @@ static uint32_t ready(const struct gic *g, const struct gic_cpu *c, unsigned n)
 	const struct gic_bank *b = n == 0 ? &c->own : &g->shared[n];
 	uint32_t asking = b->pending | (b->line & ~b->edge & ~b->listed);
 
+	if (asking == 0)
+		return 0;
 	asking &= b->enabled & ~b->active & ~(b->listed & ~c->holds[n]);
 	if (!(g->ctlr & CTLR_GROUP1))
 		asking &= ~b->group;

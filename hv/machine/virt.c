@@ -28,6 +28,7 @@ static uint32_t publish(struct machine *m)
 			irq |= UINT32_C(1) << i;
 	if (irq != before)
 		atomic_store_explicit(&m->irq, irq, memory_order_release);
+	m->moved = false;
 	return irq & ~before;
 }
 
@@ -48,6 +49,18 @@ static void notify_others(const struct machine *m, uint32_t raised, unsigned min
 		m->host.notify(m->host.vm);
 }
 
+/* The serial line's interrupt, where it has changed. */
+static void run_uart(struct machine *m)
+{
+	bool high = pl011_irq(&m->uart);
+
+	if (high == m->uart_high)
+		return;
+	m->uart_high = high;
+	m->moved = true;
+	gic_set_spi(&m->gic, VIRT_UART_SPI, high);
+}
+
 /* ---- The registers ----------------------------------------------------------------------------
  */
 
@@ -62,6 +75,7 @@ static void write_dist(void *device, uint64_t offset, unsigned bytes, uint64_t v
 {
 	struct machine *m = device;
 
+	m->moved = true;
 	gic_dist_write(&m->gic, offset, bytes, value);
 }
 
@@ -76,6 +90,7 @@ static void write_redist(void *device, uint64_t offset, unsigned bytes, uint64_t
 {
 	struct virt_redist *r = device;
 
+	r->machine->moved = true;
 	gic_redist_write(&r->machine->gic, r->cpu, offset, bytes, value);
 }
 
@@ -86,7 +101,7 @@ static uint64_t read_uart(void *device, uint64_t offset, unsigned bytes)
 
 	(void)bytes;
 	value = pl011_read(&m->uart, offset);
-	gic_set_spi(&m->gic, VIRT_UART_SPI, pl011_irq(&m->uart));
+	run_uart(m);
 	return value;
 }
 
@@ -97,7 +112,7 @@ static void write_uart(void *device, uint64_t offset, unsigned bytes, uint64_t v
 	(void)bytes;
 	if (pl011_write(&m->uart, offset, (uint32_t)value) && m->todo.sent < sizeof(m->todo.line))
 		m->todo.line[m->todo.sent++] = (char)value;
-	gic_set_spi(&m->gic, VIRT_UART_SPI, pl011_irq(&m->uart));
+	run_uart(m);
 }
 
 /* ---- The machine's interface -------------------------------------------------------------------
@@ -148,13 +163,15 @@ bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io)
 	uint32_t raised;
 	bool found;
 
-	if (io->port || !machine_answers(m, gpa(io->where))) {
+	if (io->port) {
 		io->value = io->write ? io->value : UINT64_MAX;
 		return false;
 	}
 	spin_lock(&m->lock);
 	found = bus_io(&m->bus, io);
-	raised = publish(m);
+	if (!found && !io->write)
+		io->value = UINT64_MAX;
+	raised = m->moved ? publish(m) : 0;
 	effects = m->todo;
 	m->todo.sent = 0;
 	spin_unlock(&m->lock);
@@ -262,7 +279,7 @@ bool machine_console_input(struct machine *m, char c)
 
 	spin_lock(&m->lock);
 	taken = pl011_receive(&m->uart, (uint8_t)c);
-	gic_set_spi(&m->gic, VIRT_UART_SPI, pl011_irq(&m->uart));
+	run_uart(m);
 	raised = publish(m);
 	spin_unlock(&m->lock);
 	if (raised)

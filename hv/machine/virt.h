@@ -56,6 +56,8 @@ struct machine {
 	struct gic gic;
 	struct pl011 uart;
 	struct virt_effects todo;
+	bool uart_high; /* what the interrupt controller was told last */
+	bool moved;	/* something of the interrupt controller, since the last publish() */
 	uint64_t timer_due[GIC_CPUS]; /* of halted vCPUs; UINT64_MAX: none */
 
 	/* Written under the lock, read without. */
