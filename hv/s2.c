@@ -422,10 +422,9 @@ static __attribute__((noinline)) uint64_t *page_walk(struct s2 *s2, struct s2_ca
 	return at;
 }
 
-/* A leaf of level 0 is there: enough already (S9), or widened. By value: the hot path's registers.
- */
-static __attribute__((noinline)) enum s2_outcome page_change(uint64_t *at, pfn_t n, uint32_t attrs,
-							     enum access access, bool unmarked)
+/* A leaf of level 0 is there: enough already (S9), or widened. */
+static inline enum s2_outcome page_change(uint64_t *at, pfn_t n, uint32_t attrs, enum access access,
+					  bool unmarked)
 {
 	struct s2_entry e = arch_s2_decode(0, entry_load(at));
 
