@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The TSC as the clock. Calibration waits for 2 ms of the HPET, which counts in tens of nanoseconds,
- * or for 10 ms of the PIT; both counters are read close together at each end, the closest of some
- * readings counts, since an emulator may be held up between two instructions.
+ * The TSC as the clock. Calibration waits for 2 ms of the HPET, whose ticks are tens of
+ * nanoseconds, or for 10 ms of the PIT; both counters are read close together at each end, the
+ * closest of some readings counts, since an emulator may be held up between two instructions.
  */
 #include "arch/x86/clock.h"
 
