@@ -348,7 +348,7 @@ static uint64_t touch_by_turns(uint64_t share, uint64_t bytes)
 static void part_growth(uint64_t bytes, uint64_t slots)
 {
 	uint64_t share = bytes / slots, wrong = 0, cost;
-	uint64_t clear = (uint64_t)hc_query(0, TENURE_QUERY_CLEAR_COST) * (bytes / PAGE), cost;
+	uint64_t clear = (uint64_t)hc_query(0, TENURE_QUERY_CLEAR_COST) * (bytes / PAGE);
 
 	result("first_guest_insn", (uint64_t)hc_query(0, TENURE_QUERY_START_COST), 1);
 	for (uint64_t i = 0; i < slots; i++)
