@@ -141,6 +141,7 @@ bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
 	$(Q)tools/setup $(ARCH)
 	$(Q)$(MAKE) BUILD=release all $(if $(filter ppc64,$(ARCH)),counter)
 	$(Q)tests/bench/run --arch $(ARCH) --runs 2
+	$(Q)$(if $(filter arm64,$(ARCH)),tests/bench/run --arch arm64 --cpu cortex-a72 --runs 2)
 
 coverage: ## what the tests on the host reach of mm/ and hv/, into build/coverage; fails under its bounds
 	$(Q)tools/setup
