@@ -2,7 +2,7 @@
 /*
  * The partition table, its entries' writers, and making removed translations unusable.
  *
- * tlbie is broadcast, so nobody has to be kicked for a notice.
+ * tlbie is broadcast, so by the architecture nobody need be kicked for a notice.
  */
 #include "arch/ppc64/stage2.h"
 

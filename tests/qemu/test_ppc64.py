@@ -4,7 +4,7 @@ import struct
 
 import harness
 import pytest
-from table import ALL_GOOD, POOL, SHM, configuration, device_slot, vm
+from table import ALL_GOOD, NEIGHBOURS, POOL, SHM, configuration, device_slot, vm
 from test_tour import SAYS as TOUR
 from test_x86 import SELFTEST
 
@@ -86,8 +86,7 @@ SEVERAL = [
         reason="", says=(r"greedy.*(memory|frame)", r"^\[modest\] report: [1-9]\d* passed, 0 failed",
                          r"^\[late\] report: [1-9]\d* passed, 0 failed"),
         files={"vm.dts": configuration(
-            vm("greedy", "oom.elf", "mib=2000", "2G") + vm("modest", "rules_slots.elf", "rounds=500 shared")
-            + vm("late", "rules_storm.elf", "vcpus=2 rounds=500 shared", vcpus=2))}),
+            vm("greedy", "oom.elf", "mib=2000", "2G") + NEIGHBOURS)}),
     run("host memory runs out for the only VM", "run", "-kernel", SMALL / "oom.elf", "-m", "1G", "-append", "mib=1000",
         "--host-memory", "1G", status=70, reason="out-of-memory", says=(r"oom: 64 MiB touched",)),
 ]
