@@ -3,7 +3,7 @@
  * Every way a VM can end, chosen by the command line's first word; "exit=V" and "end=V" take a
  * value.
  */
-#include "guests/lib/hypercall.h"
+#include "guests/lib/ends.h"
 #include "guests/lib/guest.h"
 
 /* No IDT, then an exception: the processor gives up. */
@@ -61,10 +61,7 @@ static void strange_access(void)
 	__asm__ volatile("fxsave (%0)" : : "r"(0x1c0000000ull) : "memory");
 }
 
-static const struct {
-	const char *word;
-	void (*run)(void);
-} ways[] = {
+static const struct way ways[] = {
 	{ "triple", triple_fault },  { "halt", halt_for_ever },
 	{ "state", bad_state },	     { "lost", lost },
 	{ "cf9", reset_cf9 },	     { "keyboard", reset_keyboard },
@@ -78,11 +75,5 @@ void guest_main(const char *cmdline)
 	print("ends: %s\n", cmdline);
 	if (value < 256)
 		debug_exit((uint8_t)value);
-	value = argument(cmdline, "end", ~0ull);
-	if (value != ~0ull)
-		(void)hc_end(value);
-	for (unsigned i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (has_word(cmdline, ways[i].word))
-			ways[i].run();
-	report(false, "the VM has ended");
+	ends_by(cmdline, ways, sizeof ways / sizeof ways[0]);
 }

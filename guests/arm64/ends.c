@@ -2,8 +2,8 @@
 /*
  * Every way an arm64 VM can end, chosen by the command line's first word; "end=V" takes a value.
  */
+#include "guests/lib/ends.h"
 #include "guests/lib/guest.h"
-#include "guests/lib/hypercall.h"
 
 #define NOTHING 0x1c0000000ull /* 7 GiB: mapped by the guest, no memslot of the host */
 
@@ -71,10 +71,7 @@ static void aborts(void)
 	finish();
 }
 
-static const struct {
-	const char *word;
-	void (*run)(void);
-} ways[] = {
+static const struct way ways[] = {
 	{ "off", off },
 	{ "reset", reset },
 	{ "halt", halt },
@@ -87,13 +84,6 @@ static const struct {
 
 void guest_main(const char *cmdline)
 {
-	uint64_t value = argument(cmdline, "end", ~0ull);
-
 	print("ends: %s\n", cmdline);
-	if (value != ~0ull)
-		(void)hc_end(value);
-	for (unsigned i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (has_word(cmdline, ways[i].word))
-			ways[i].run();
-	report(false, "the VM has ended");
+	ends_by(cmdline, ways, sizeof ways / sizeof ways[0]);
 }

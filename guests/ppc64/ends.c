@@ -4,8 +4,8 @@
  */
 #include <stddef.h>
 
+#include "guests/lib/ends.h"
 #include "guests/lib/guest.h"
-#include "guests/lib/hypercall.h"
 
 #define NOTHING 0x1c0000000ull /* 7 GiB: no memslot of the host */
 
@@ -68,10 +68,7 @@ static void rtas_calls(void)
 	finish();
 }
 
-static const struct {
-	const char *word;
-	void (*run)(void);
-} ways[] = {
+static const struct way ways[] = {
 	{ "off", off },
 	{ "reset", reset },
 	{ "stop-self", stop_self },
@@ -81,13 +78,6 @@ static const struct {
 
 void guest_main(const char *cmdline)
 {
-	uint64_t value = argument(cmdline, "end", ~0ull);
-
 	print("ends: %s\n", cmdline);
-	if (value != ~0ull)
-		(void)hc_end(value);
-	for (unsigned i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (has_word(cmdline, ways[i].word))
-			ways[i].run();
-	report(false, "the VM has ended");
+	ends_by(cmdline, ways, sizeof ways / sizeof ways[0]);
 }
