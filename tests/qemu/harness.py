@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 TOP = Path(__file__).resolve().parents[2]
 OUT = TOP / "build/test/qemu"
 TENURE = TOP / "tools/tenure"
@@ -102,6 +104,19 @@ def judge(run, outcome):
         tail = "\n".join(outcome.text.splitlines()[-60:])
         raise AssertionError(f"{run.name}: " + "; ".join(wrong)
                              + f"\n--- the end of {run.directory}/console.log\n{tail}")
+
+
+def each(runs):
+    """The test below is one for each run, which it takes as `run`; `outcome` is what became of it (conftest.py)."""
+    return pytest.mark.parametrize("run", runs, ids=lambda run: run.name)
+
+
+def judged(runs):
+    """A test of each run by what the run itself says it should come to."""
+    @each(runs)
+    def test(run, outcome):
+        judge(run, outcome)
+    return test
 
 
 class Session:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """arm64: the same guests, the tour, Debian's kernels, the ends and refusals that are its own."""
 import harness
-import pytest
 from table import ALL_GOOD, NEIGHBOURS, POOL, SHM, configuration, device_slot, vm
 from test_tour import SAYS as TOUR
 from test_x86 import SELFTEST
@@ -150,40 +149,10 @@ PROCESSORS = [conformance("max, 2 CPUs", "with", "--cpus", 2), conformance("neov
               conformance("cortex-a72, UEFI, release", "without", *A72, *RELEASE, "--firmware", "uefi")]
 
 
-def parameters(runs):
-    return pytest.mark.parametrize("run", runs, ids=lambda run: run.name)
-
-
-@parameters(PROCESSORS)
-def test_processor(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(RULES)
-def test_rules(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(ENDS)
-def test_ends(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(TOURS)
-def test_tour(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(LINUX)
-def test_linux(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(SEVERAL)
-def test_several(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(REFUSED)
-def test_refused(run, outcome):
-    harness.judge(run, outcome)
+test_processor = harness.judged(PROCESSORS)
+test_rules = harness.judged(RULES)
+test_ends = harness.judged(ENDS)
+test_tour = harness.judged(TOURS)
+test_linux = harness.judged(LINUX)
+test_several = harness.judged(SEVERAL)
+test_refused = harness.judged(REFUSED)

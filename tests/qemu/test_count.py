@@ -3,7 +3,6 @@
 import re
 
 import harness
-import pytest
 
 
 def counted(name):
@@ -16,7 +15,7 @@ RUNS = [counted("first"), counted("second")]
 figures = {}
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+@harness.each(RUNS)
 def test_counted(run, outcome):
     harness.judge(run, outcome)
     figures[run.name] = re.findall(r"^bench: (\w+) ([\d.]+)$", outcome.text, re.MULTILINE)

@@ -3,7 +3,6 @@
 it is never kept from running for longer than init's check_stall allows. What ends such a VM is said in words; the
 hypervisor and the census stay whole."""
 import harness
-import pytest
 from table import configuration, vm
 
 # Kernel, its command line, init's checks.
@@ -56,15 +55,13 @@ RUNS = [run for arch in harness.ARCHES for run in (
     alone(arch, "astray", 2, *ASTRAY[arch]))]
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_hostile(run, outcome):
-    harness.judge(run, outcome)
+test_hostile = harness.judged(RUNS)
 
 
 CHAOS = [alone(arch, f"chaos seed={seed}", 2, says=(), never=()) for arch in harness.ARCHES for seed in (1, 2, 3)]
 
 
-@pytest.mark.parametrize("run", CHAOS, ids=lambda run: run.name)
+@harness.each(CHAOS)
 def test_chaos(run, outcome):
     """Random words as instructions: the VM may end in any way, but in words, and nothing else does."""
     run.status = outcome.status

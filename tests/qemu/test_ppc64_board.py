@@ -32,9 +32,7 @@ BOARD = [drops(), papr("2 vCPUs on 1 CPU, power9", "--cpus", "1"),
          papr("2 vCPUs on 2 CPUs, power10", "--cpus", "2", "--cpu", "power10")]
 
 
-@pytest.mark.parametrize("run", BOARD, ids=lambda run: run.name)
-def test_board(run, outcome):
-    harness.judge(run, outcome)
+test_board = harness.judged(BOARD)
 
 
 def firmware(machine, *words):

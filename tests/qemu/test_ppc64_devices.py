@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """ppc64: PCI behind POWER's host bridges: both windows, several functions of a device, what has no place."""
 import harness
-import pytest
 from table import ALL_GOOD, SHM, configuration, device_slot, vm
 
 SHARED = 'shm: shared { driver = "ivshmem"; bar = <2>; };'
@@ -53,9 +52,7 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_devices(run, outcome):
-    harness.judge(run, outcome)
+test_devices = harness.judged(RUNS)
 
 
 def test_list():

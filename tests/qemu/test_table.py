@@ -1,49 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Every run of the table, under the hypervisor."""
 import harness
-import pytest
 import table
 
-
-def parameters(runs):
-    return pytest.mark.parametrize("run", runs, ids=lambda run: run.name)
-
-
-@parameters(table.RULES)
-def test_rules(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.ENDS)
-def test_ends(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.FORMATS)
-def test_formats(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.BAD_CONFIGURATIONS)
-def test_bad_configuration(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.BAD_IMAGES)
-def test_bad_image(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.HOSTS)
-def test_host(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.SEVERAL)
-def test_several(run, outcome):
-    harness.judge(run, outcome)
-
-
-@parameters(table.LINUX)
-def test_linux(run, outcome):
-    harness.judge(run, outcome)
+test_rules = harness.judged(table.RULES)
+test_ends = harness.judged(table.ENDS)
+test_formats = harness.judged(table.FORMATS)
+test_bad_configuration = harness.judged(table.BAD_CONFIGURATIONS)
+test_bad_image = harness.judged(table.BAD_IMAGES)
+test_host = harness.judged(table.HOSTS)
+test_several = harness.judged(table.SEVERAL)
+test_linux = harness.judged(table.LINUX)

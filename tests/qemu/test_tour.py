@@ -5,7 +5,6 @@ import re
 import zlib
 
 import harness
-import pytest
 
 from tenure_lib import picture
 
@@ -24,7 +23,7 @@ RUNS = [tour("OVMF"), tour("PVH", "--firmware", "pvh"),
         tour("PVH, 1 CPU", "--firmware", "pvh", "--cpus", 1)]
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+@harness.each(RUNS)
 def test_tour(run, outcome):
     harness.judge(run, outcome)
     crc = re.search(SAYS[-1], outcome.text).group(1)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The processor port: the contract's own test on each CPU model that the emulator offers, by both ways of
 starting, debug and release."""
-import pytest
 
-from harness import Run, judge, perform
+from harness import Run, judged
 
 SELFTEST = '/dts-v1/;\n/ { compatible = "tenure,config-1"; host { selftest; }; };\n'
 GOOD = (r"conformance: \d{2} passed, 0 failed",)
@@ -27,6 +26,4 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
-def test_processor(run):
-    judge(run, perform(run))
+test_processor = judged(RUNS)
