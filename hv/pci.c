@@ -372,7 +372,7 @@ void pci_bar_place(struct pci_function *f, unsigned bar, hpa_t place)
 	pci_decode(f, true);
 }
 
-enum result pci_assign(struct pci_function *f, unsigned *bar)
+enum result pci_assign(struct pci_function *f, unsigned wanted, unsigned *bar)
 {
 	for (unsigned n = 0; n < PCI_BARS; n++) {
 		const struct pci_bar *b = &f->bars[n];
@@ -383,7 +383,7 @@ enum result pci_assign(struct pci_function *f, unsigned *bar)
 		enum result r = pci_bar_find_place(f, n, &place);
 		if (r == OK) {
 			pci_bar_place(f, n, place);
-		} else if (b->bus == 0) {
+		} else if (n == wanted || b->bus == 0) {
 			*bar = n;
 			return r;
 		}

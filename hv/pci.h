@@ -53,9 +53,10 @@ enum result pci_bar_find_place(const struct pci_function *f, unsigned bar, hpa_t
  * Gives a place to each memory BAR of `f` that has none, as firmware leaves them all where there is
  * none: memory decode, once on, is on for all of them. As pci_bar_find_place; *bar is the one that
  * could not be placed. A BAR that the firmware placed where no window shows it is moved if there is
- * room, else it stays. Decode is on afterwards if anything was placed.
+ * room, else it stays, unless it is the `wanted` one. Decode is on afterwards if anything was
+ * placed.
  */
-enum result pci_assign(struct pci_function *f, unsigned *bar);
+enum result pci_assign(struct pci_function *f, unsigned wanted, unsigned *bar);
 
 /* Puts the BAR there, which pci_bar_find_place gave: memory decode off, both halves written, decode
  * on. No CPU may be using it. */

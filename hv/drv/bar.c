@@ -61,11 +61,7 @@ enum result bar_bind(struct device_memory *m, struct pci_function *f, char *why,
 	m->type = b->prefetch ? MEM_WRITE_COMBINING : MEM_UNCACHED;
 	m->ram = false;
 	unsigned bar;
-	enum result r = pci_assign(f, &bar);
-	if (r == OK && b->base.v == 0) {
-		bar = m->bar;
-		r = NOT_FOUND;
-	}
+	enum result r = pci_assign(f, m->bar, &bar);
 	if (r != OK) {
 		snprintf(why, why_bytes,
 			 "/devices/%s: bar: there is no free address for the %llu bytes of BAR %u",

@@ -172,7 +172,7 @@ static void another_segment(void **state)
 	assert_int_equal(g->bars[0].base.v, FAKE_SECOND_BASE + MIB);
 	assert_int_equal(g->bars[0].bus, FAKE_OTHER_BUS + MIB);
 	assert_int_equal(g->bars[1].base.v, 0);
-	assert_int_equal(pci_assign(g, &bar), OK);
+	assert_int_equal(pci_assign(g, 1, &bar), OK);
 	assert_int_equal(g->bars[1].base.v, FAKE_SECOND_BASE);
 	assert_int_equal(fake_pci(0x10010)->word[5], FAKE_OTHER_BUS);
 	/* Its own segment's places are in use, no other's. */
@@ -250,13 +250,22 @@ static void bars_without_a_place(void **state)
 	narrow.writable[4] = 0xfff00000; /* 32 bits, and the window lies above */
 	fake_pci_add(0x48, &narrow);
 	pci_scan();
-	assert_int_equal(pci_assign(pci_find(9, 9, 0), &bar), OK);
+	assert_int_equal(pci_assign(pci_find(9, 9, 0), 0, &bar), OK);
 	assert_int_equal(bar, 9);
 	assert_int_equal(pci_bar_at(0x40, 0), FAKE_DEVICE_BASE + 16 * MIB);
 	assert_int_equal(pci_bar_at(0x40, 2), FAKE_DEVICE_BASE + 4 * MIB);
 	assert_int_equal(pci_bar_at(0x40, 4), FAKE_DEVICE_BASE); /* it had one, and keeps it */
 	assert_true(pci_decodes(0x40));
-	assert_int_equal(pci_assign(pci_find(8, 8, 0), &bar), NOT_FOUND);
+	assert_int_equal(pci_assign(pci_find(8, 8, 0), 0, &bar), NOT_FOUND);
+	assert_int_equal(bar, 0);
+	/* What firmware placed where no window shows it may stay there, if nobody wants it. */
+	narrow.word[4] = 0x10000000;
+	fake_pci_add(0x50, &narrow);
+	pci_scan();
+	bar = 9;
+	assert_int_equal(pci_assign(pci_find(8, 8, 1), 1, &bar), OK);
+	assert_int_equal(bar, 9);
+	assert_int_equal(pci_assign(pci_find(8, 8, 1), 0, &bar), NOT_FOUND);
 	assert_int_equal(bar, 0);
 }
 
