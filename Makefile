@@ -40,8 +40,8 @@ MAKEFLAGS += --no-builtin-rules
 # ---- What is compiled -----------------------------------------------------------------------------
 
 # What several architectures have in common, and not all.
-SHARED_x86   := arch/acpi.c
-SHARED_arm64 := arch/acpi.c
+SHARED_x86   := arch/acpi.c arch/paging.c
+SHARED_arm64 := arch/acpi.c arch/paging.c
 
 MACHINE_x86 := pc
 MACHINE_arm64 := virt

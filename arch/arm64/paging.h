@@ -15,12 +15,12 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "arch/paging.h"
 #include "boot/bootinfo.h"
 #include "boot/handover_arm64.h"
 
 #define LINEAR_BASE UINT64_C(HANDOVER_LINEAR_BASE)
 #define DEVICE_BASE UINT64_C(0x0000900000000000)
-#define DEVICE_BYTES (UINT64_C(1) << 39) /* one entry of the root */
 
 /*
  * Builds and loads the final tables, out of pages taken from the memory map. NULL, or why not. From
@@ -30,12 +30,6 @@ const char *paging_init(struct bootinfo *boot);
 
 /* What another CPU's registers must be for the boot CPU's tables: root, MAIR, TCR, SCTLR. */
 void paging_registers(uint64_t *root, uint64_t *mair, uint64_t *tcr, uint64_t *sctlr);
-
-/* No more pages out of the memory map: the next ones come from hv_pages. End of arch_init. */
-void paging_close(void);
-
-/* The physical address of an object of the image or of the linear map. */
-hpa_t phys_of(const void *object);
 
 /* Cleans (and invalidates) the bytes to the point of coherency. */
 void cache_clean(const void *from, uint64_t bytes);

@@ -9,8 +9,8 @@
 #include "arch/arm64/stage2.h"
 
 #include "arch/arm64/cpu.h"
-#include "arch/arm64/lock.h"
 #include "arch/arm64/paging.h"
+#include "arch/lock.h"
 
 /* Beyond this all of a guest's translations go: it costs less than naming each page, or range. */
 #define NAMED_PAGES_MAX 32u

@@ -8,10 +8,10 @@
 
 #include <string.h>
 
+#include "arch/lock.h"
 #include "arch/ppc64/assert.h"
 #include "arch/ppc64/codec.h"
 #include "arch/ppc64/cpu.h"
-#include "arch/ppc64/lock.h"
 #include "arch/ppc64/percpu.h"
 
 #define TABLE_ORDER 4u /* 64 KiB: what PTCR's size says */

@@ -216,20 +216,4 @@ static inline void pause(void)
 	__asm__ volatile("pause" ::: "memory");
 }
 
-/* A lock of the port's own, for the few things that CPUs share (PCI's two registers). */
-struct port_lock {
-	_Atomic unsigned held;
-};
-
-static inline void port_lock(struct port_lock *l)
-{
-	while (__c11_atomic_exchange(&l->held, 1, __ATOMIC_ACQUIRE) != 0)
-		pause();
-}
-
-static inline void port_unlock(struct port_lock *l)
-{
-	__c11_atomic_store(&l->held, 0, __ATOMIC_RELEASE);
-}
-
 #endif

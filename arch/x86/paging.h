@@ -14,26 +14,20 @@
 #include <stdint.h>
 
 #include "arch/arch.h"
+#include "arch/paging.h"
 #include "boot/bootinfo.h"
 
 #define LINEAR_BASE UINT64_C(0xffff800000000000)
 #define DEVICE_BASE UINT64_C(0xffffc00000000000)
-#define DEVICE_BYTES (UINT64_C(1) << 39) /* one entry of the root */
 
 /*
- * Builds and loads the final tables, out of pages taken from the memory map. NULL, or why not. From
- * now on the tables of `boot`'s loader are of no use, and arch_map_device works.
+ * Builds and loads the final tables, out of pages taken from the memory map below 4 GiB. NULL, or
+ * why not. From now on the tables of `boot`'s loader are of no use, and arch_map_device works.
  */
 const char *paging_init(struct bootinfo *boot);
 
 /* On another CPU: the boot CPU's tables. */
 void paging_load(void);
-
-/* No more pages out of the memory map: the next ones come from hv_pages. End of arch_init. */
-void paging_close(void);
-
-/* A zeroed page below 4 GiB for the port itself, before paging_close; NULL: no memory. */
-void *paging_early_page(void);
 
 /*
  * The root, below 4 GiB, of tables like the final ones with [page, page + 4 KiB) mapped at its
@@ -41,8 +35,5 @@ void *paging_early_page(void);
  * that page. 0: no memory.
  */
 hpa_t paging_start_root(hpa_t page);
-
-/* The physical address of an object of the image or of the linear map. */
-hpa_t phys_of(const void *object);
 
 #endif

@@ -7,6 +7,7 @@
  */
 #include "arch/x86/pci.h"
 
+#include "arch/lock.h"
 #include "arch/x86/cpu.h"
 
 #define PORT_ADDRESS 0xcf8u

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "arch/device.h"
 #include "boot/bootinfo.h"
 
 #define MAX_PROGRAMS 16u
@@ -204,19 +205,12 @@ void *arch_map_device(hpa_t base, uint64_t bytes, enum memtype type)
 
 uint32_t arch_device_read(const void *at, uint32_t bytes)
 {
-	return bytes == 1   ? *(const volatile uint8_t *)at
-	       : bytes == 2 ? *(const volatile uint16_t *)at
-			    : *(const volatile uint32_t *)at;
+	return device_load(at, bytes);
 }
 
 void arch_device_write(void *at, uint32_t bytes, uint32_t value)
 {
-	if (bytes == 1)
-		*(volatile uint8_t *)at = (uint8_t)value;
-	else if (bytes == 2)
-		*(volatile uint16_t *)at = (uint16_t)value;
-	else
-		*(volatile uint32_t *)at = value;
+	device_store(at, bytes, value);
 }
 
 struct fake_sync fake_sync;

@@ -25,6 +25,8 @@ _Noreturn void hv_stop(const char *what, uint64_t pc, uint64_t detail)
 	longjmp(stopped, 1);
 }
 
+void arch_cpu_relax(void) {}
+
 enum result hv_guest_read(struct vcpu *v, gpa_t from, void *to, size_t bytes)
 {
 	(void)v, (void)from, (void)to, (void)bytes;

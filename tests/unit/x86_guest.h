@@ -32,6 +32,8 @@ static unsigned char guest[GUEST_BYTES];
 static enum result memory_says; /* other than OK: what every guest access answers */
 static struct arch_vcpu *v;
 
+void arch_cpu_relax(void) {}
+
 enum result hv_guest_read(struct vcpu *owner, gpa_t from, void *to, size_t bytes)
 {
 	(void)owner;

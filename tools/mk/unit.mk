@@ -9,6 +9,7 @@
 #   tests/unit/test_boot_NAME.c  with what the loaders share (boot/) only
 #   tests/unit/test_fake_NAME.c  with tests/fake and tests/conformance.c only
 #   tests/unit/test_x86_NAME.c  with what of arch/x86 runs on an x86 host, and Zydis
+#   tests/unit/test_arch_NAME.c  with what ports share (arch/NAME.c) only
 #   tests/unit/test_arm64_NAME.c  with what of arch/arm64 runs on an x86 host, and libfdt
 #   tests/unit/test_ppc64_NAME.c  with what of arch/ppc64 is pure; test_ppc64_pci: with its PCI
 #                                alone, and libfdt; test_ppc64_mmio: with what decodes a device access
@@ -38,6 +39,7 @@ UNIT_PSERIES := $(UNIT_DEV) $(wildcard hv/machine/pseries*.c) hv/machine/elf_ima
 UNIT_FAKE    := $(wildcard tests/fake/*.c)
 UNIT_X86     := arch/acpi.c $(addprefix arch/x86/,acpi.c decode.c gwalk.c inject.c io.c msr.c npt.c pci.c)
 UNIT_ARM64   := arch/acpi.c $(addprefix arch/arm64/,acpi.c decode.c idregs.c inject.c platform.c stage2.c tree.c vmid.c)
+UNIT_ARCH    := arch/paging.c
 UNIT_PPC64   := $(addprefix arch/ppc64/,codec.c decode.c)
 UNIT_PHB     := $(addprefix arch/ppc64/,pci.c phb.c)
 UNIT_MMIO    := $(addprefix arch/ppc64/,mmio.c gwalk.c)
@@ -68,6 +70,7 @@ unit_is_virt    = $(filter test_machine_virt test_image_arm64,$(1))
 unit_is_pseries = $(filter test_machine_pseries test_image_ppc64,$(1))
 unit_is_boot    = $(filter test_boot_%,$(1))
 unit_is_fake    = $(filter test_fake_%,$(1))
+unit_is_arch    = $(filter test_arch_%,$(1))
 unit_is_x86     = $(filter test_x86_%,$(1))
 unit_is_ppc64   = $(filter test_ppc64_%,$(1))
 unit_is_phb     = $(filter test_ppc64_pci,$(1))
@@ -75,8 +78,8 @@ unit_is_mmio    = $(filter test_ppc64_mmio,$(1))
 unit_is_arm64   = $(filter test_arm64_%,$(1))
 unit_of_mm      = $(UNIT_HELPERS) $(UNIT_MM) $(if $(unit_is_hv),$(UNIT_HV) $(UNIT_FAKE),$(wildcard tests/fake/env.c))
 unit_of_board   = $(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(UNIT_MACHINE))
-unit_sources    = $(if $(unit_is_ppc64),$(if $(unit_is_phb),$(UNIT_PHB),$(if $(unit_is_mmio),$(UNIT_MMIO),$(UNIT_PPC64))),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
-	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_virt),$(UNIT_VIRT),$(if $(unit_is_pseries),$(UNIT_PSERIES),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM))))))))))
+unit_sources    = $(if $(unit_is_arch),$(UNIT_ARCH),$(if $(unit_is_ppc64),$(if $(unit_is_phb),$(UNIT_PHB),$(if $(unit_is_mmio),$(UNIT_MMIO),$(UNIT_PPC64))),$(if $(unit_is_fake),$(UNIT_FAKE) tests/conformance.c mm/result.c,$(if $(unit_is_x86)$(unit_is_arm64),$(if $(unit_is_x86),$(UNIT_X86),$(UNIT_ARM64)) mm/result.c,$(if $(unit_is_boot),$(UNIT_BOOT),$(if $(unit_is_hv),$(UNIT_HELPERS) $(UNIT_MM) $(UNIT_HV) $(UNIT_FAKE), \
+	$(wildcard tests/fake/env.c) $(if $(unit_is_dev),$(UNIT_DEV),$(if $(unit_is_virt),$(UNIT_VIRT),$(if $(unit_is_pseries),$(UNIT_PSERIES),$(if $(unit_is_machine),$(UNIT_MACHINE),$(UNIT_HELPERS) $(UNIT_MM)))))))))))
 
 # One program: $(1) is its name, $(2) its flavour.
 define unit_program
