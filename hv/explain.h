@@ -35,10 +35,12 @@ static inline bool explain_is_on(void)
 void explain_step(struct vm *vm, uint64_t number, uint64_t expected);
 void explain_step_end(struct vm *vm, uint64_t number, bool as_expected);
 
-/* The bodies of the hooks, called only while it is on. */
+/* The bodies of the hooks, called only while it is on; out of line, so that who calls them while it
+ * is off has the registers. */
 void explain_say_fault(struct vm *vm, gpa_t gpa, enum access access, const struct slot *slot,
 		       const struct follow_answer *answer, unsigned order, enum result verdict);
-void explain_say_notice(struct vm *vm, struct hva_range range, uint64_t leaves);
+__attribute__((noinline)) void explain_say_notice(struct vm *vm, struct hva_range range,
+						  uint64_t leaves);
 void explain_say_pin(struct vm *vm, gpa_t gpa, pfn_t p, enum result verdict);
 void explain_say_owner(const char *owner, const char *did, hpa_t place, uint64_t bytes,
 		       enum result verdict);

@@ -67,28 +67,38 @@ static enum result covered(struct vm *vm, gfn_t n, gfn_t end)
 	return OK;
 }
 
-/* Does `what` to [at, at + bytes), a memslot's part at a time; v->call.done pages are done. */
-static enum result each_piece(struct vcpu *v, uint64_t at, uint64_t bytes, range_fn *what,
-			      uint64_t extra)
+/* Where more than one memslot has it: a part at a time; v->call.done pages are done. */
+static __attribute__((noinline)) enum result many_pieces(struct vcpu *v, struct gfn_range range,
+							 range_fn *what, uint64_t extra)
+{
+	enum result r = v->call.done == 0 ? covered(v->vm, range.start, range.end) : OK;
+
+	while (r == OK && range.start.v + v->call.done < range.end.v) {
+		struct hva_range piece;
+		r = piece_of(v->vm, gfn(range.start.v + v->call.done), range.end, &piece);
+		if (r == OK)
+			r = what(v->vm, piece, extra);
+		if (r == OK)
+			v->call.done += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
+	}
+	return r;
+}
+
+/* Does `what` to [at, at + bytes), which memslots must cover. */
+static inline enum result each_piece(struct vcpu *v, uint64_t at, uint64_t bytes, range_fn *what,
+				     uint64_t extra)
 {
 	enum result r = range_check(at, bytes);
 	if (r != OK)
 		return r;
 	gfn_t start = gpa_to_gfn(gpa(at)), end = gfn(start.v + (bytes >> PAGE_SHIFT));
 	struct hva_range piece;
-	r = piece_of(v->vm, gfn(start.v + v->call.done), end, &piece);
-	if (r == OK && v->call.done == 0 && piece.end.v - piece.start.v < bytes)
-		r = covered(v->vm, start, end);
-	while (r == OK) {
-		r = what(v->vm, piece, extra);
-		if (r != OK)
-			break;
-		v->call.done += (piece.end.v - piece.start.v) >> PAGE_SHIFT;
-		if (start.v + v->call.done >= end.v)
-			break;
-		r = piece_of(v->vm, gfn(start.v + v->call.done), end, &piece);
+	if (__builtin_expect(v->call.done == 0, 1)) {
+		r = piece_of(v->vm, start, end, &piece);
+		if (r != OK || piece.end.v - piece.start.v == bytes)
+			return r == OK ? what(v->vm, piece, extra) : r;
 	}
-	return r;
+	return many_pieces(v, (struct gfn_range){ start, end }, what, extra);
 }
 
 static enum result drop_piece(struct vm *vm, struct hva_range range, uint64_t extra)

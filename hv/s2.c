@@ -2,8 +2,9 @@
 /*
  * The stage-2 walker. It knows trees, the architecture knows entries: levels, shifts and bits come
  * from arch_s2_geometry, every entry is made, read and written by arch_s2_*. The consumer's lock is
- * held by whoever writes; readers without it are in a grace section, and so are removers until
- * they have flushed, so that no table page is handed out again before no walker can be in it (S6).
+ * held by whoever writes; readers without it are in a grace section, and so are removers of tables
+ * until they have flushed, so that no table page is handed out again before no walker can be in it
+ * (S6).
  */
 #include "hv/s2.h"
 
@@ -123,15 +124,19 @@ static void removal_widen(struct removal *out, gfn_t start, gfn_t end)
 		out->gfns.end = end;
 }
 
-/* The same for entries of level 0: each lies in the range whole, and no table is below. */
-static void pages_remove(struct s2 *s2, uint64_t *at, const uint64_t *end, struct removal *out)
+/* The leaves of level 0 in [at, end): each lies in the range whole. How many there were. */
+static inline uint64_t pages_remove(struct s2 *s2, uint64_t *at, const uint64_t *end)
 {
+	uint64_t leaves = 0;
+
 	for (; at < end; at++) {
 		if (entry_load(at) == 0)
 			continue;
-		leaf_remove(s2, at, 0);
-		out->leaves++;
+		leaf_fold(arch_s2_decode(0, arch_s2_swap(at, 0, 0)));
+		leaves++;
 	}
+	s2->leaves[0] -= leaves;
+	return leaves;
 }
 
 /*
@@ -149,7 +154,7 @@ static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t b
 	if (last > table_entries(level))
 		last = table_entries(level);
 	if (level == 0) {
-		pages_remove(s2, &table[i], &table[last], out);
+		out->leaves += pages_remove(s2, &table[i], &table[last]);
 		return;
 	}
 	for (; i < last; i++) {
@@ -187,49 +192,76 @@ static uint64_t table_number(gfn_t n)
 
 /*
  * The lowest table that has all of the range, so that what is cut out for a page or two does not
- * come down from the root. Not one whose whole range it is: that table goes with its entries.
+ * come down from the root. Not one whose whole range it is: that table goes with its entries. One
+ * of level 0 is at hand from then on.
  */
-static struct table table_around(const struct s2 *s2, struct gfn_range range)
+static __attribute__((noinline)) struct table table_around(struct s2 *s2, struct gfn_range range)
 {
 	struct table t = { root_of(s2), top_level(), gfn(0) };
 	gfn_t last = gfn(range.end.v - 1);
 
-	if (table_number(range.start) == s2->near && table_number(last) == s2->near &&
-	    last.v - range.start.v < table_entries(0) - 1)
-		return (struct table){ s2->near_table, 0,
-				       gfn(s2->near << arch_s2_geometry->bits[0]) };
 	while (t.level > 0) {
 		const unsigned shift = arch_s2_geometry->shift[t.level];
 		uint64_t i = (range.start.v - t.base.v) >> shift;
 		gfn_t first = gfn(t.base.v + (i << shift));
 		if (last.v - first.v >= level_pages(t.level) ||
 		    last.v - range.start.v == level_pages(t.level) - 1)
-			break;
+			return t;
 		struct s2_entry e = arch_s2_decode(t.level, entry_load(&t.entries[i]));
 		if (e.kind != S2_TABLE)
-			break;
+			return t;
 		t = (struct table){ mm_linear(e.pfn), t.level - 1, first };
 	}
+	s2->near = table_number(t.base);
+	s2->near_table = t.entries;
 	return t;
 }
 
-uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
+/* Is all of the range, and not all of the table, in the table of level 0 that is at hand? */
+static inline bool is_near(const struct s2 *s2, struct gfn_range range)
+{
+	return table_number(range.start) == s2->near &&
+	       table_number(gfn(range.end.v - 1)) == s2->near &&
+	       range.end.v - range.start.v < table_entries(0);
+}
+
+/* What is larger than a part of one table of level 0. */
+static __attribute__((noinline)) uint64_t large_remove(struct s2 *s2, struct table t,
+						       struct gfn_range range)
+	REQUIRES(s2->consumer.lock)
 {
 	struct removal out = { 0, 0, range };
 
-	grace_enter(); /* until the flush is over no table page given back above is freed (S6) */
-	struct table t = table_around(s2, range);
-	if (t.level == 0)
-		pages_remove(s2, &t.entries[range.start.v - t.base.v],
-			     &t.entries[range.end.v - t.base.v], &out);
-	else
-		table_remove(s2, t.entries, t.level, t.base, range, &out);
+	grace_enter(); /* until the flush is over no table page given back here is freed (S6) */
+	table_remove(s2, t.entries, t.level, t.base, range, &out);
 	mm_step("s2_removed", s2);
 	/* An empty table too: the processor's own walker may have cached the way to it (S6). */
 	if (out.leaves != 0 || out.tables != 0)
 		shootdown(s2, out.gfns);
 	grace_leave();
 	return out.leaves;
+}
+
+static inline uint64_t range_remove(struct s2 *s2, struct gfn_range range)
+	REQUIRES(s2->consumer.lock)
+{
+	if (!is_near(s2, range)) {
+		struct table t = table_around(s2, range);
+		if (t.level != 0)
+			return large_remove(s2, t, range);
+	}
+	uint64_t *first = &s2->near_table[entry_index(0, range.start)];
+	uint64_t leaves = pages_remove(s2, first, first + (range.end.v - range.start.v));
+
+	mm_step("s2_removed", s2);
+	if (leaves != 0)
+		shootdown(s2, range);
+	return leaves;
+}
+
+uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
+{
+	return range_remove(s2, range);
 }
 
 /* ---- Installing --------------------------------------------------------------------------- */
@@ -521,45 +553,63 @@ static struct s2 *s2_of(struct consumer *c)
 	return (struct s2 *)((char *)c - offsetof(struct s2, consumer));
 }
 
-/* The gfns at which `slot` shows a part of the host range: it does. */
-static struct gfn_range slot_gfns(const struct slot *slot, struct hva_range range)
+/* The gfns at which the slot shows a host range, all of which it shows; whole pages. */
+static inline struct gfn_range slot_gfns(const struct slot *slot, struct hva_range range)
 {
-	uint64_t pages = slot->gfns.end.v - slot->gfns.start.v;
-	struct hva_range shown = hva_range(slot->hva, pages << PAGE_SHIFT);
+	uint64_t start = range.start.v - slot->hva.v, end = range.end.v - slot->hva.v;
 
-	uint64_t start = range.start.v > shown.start.v ? range.start.v : shown.start.v;
-	uint64_t end = range.end.v < shown.end.v ? range.end.v : shown.end.v;
 	return (struct gfn_range){
-		gfn(slot->gfns.start.v + ((start - shown.start.v) >> PAGE_SHIFT)),
-		gfn(slot->gfns.start.v + ((end - shown.start.v + PAGE_MASK) >> PAGE_SHIFT)),
+		gfn(slot->gfns.start.v + (start >> PAGE_SHIFT)),
+		gfn(slot->gfns.start.v + ((end + PAGE_MASK) >> PAGE_SHIFT)),
 	};
 }
 
-/* N4 (3): every place where a memslot shows the range. The table of memslots cannot change (N4
- * (1)). */
+static struct hva_range intersection(struct hva_range a, struct hva_range b)
+{
+	return (struct hva_range){ a.start.v > b.start.v ? a.start : b.start,
+				   a.end.v < b.end.v ? a.end : b.end };
+}
+
+/* log2 of the least power of two that is not less than `pages`. */
+static unsigned order_above(uint64_t pages)
+{
+	return pages <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
+}
+
+/* Where any number of memslots may show the range, or some of it. */
+static __attribute__((noinline)) uint64_t shown_remove(struct s2 *s2, const struct slot_table *t,
+						       struct hva_range range)
+	REQUIRES(s2->consumer.lock)
+{
+	uint64_t removed = 0;
+	uint32_t at = 0;
+
+	for (const struct slot *s = slot_showing(t, range, &at); s != NULL;
+	     s = slot_showing(t, range, &at))
+		removed += range_remove(s2, slot_gfns(s, intersection(range, slot_hvas(s))));
+	return removed;
+}
+
+/*
+ * N4 (3): every place where a memslot shows the range. The table of memslots can neither change nor
+ * go while the notice is active (N4 (1)), so no read section is needed.
+ */
 static enum result s2_invalidate(struct consumer *c, struct hva_range range, enum notice_mode mode)
 	NO_LOCK_ANALYSIS /* the caller holds c->lock, which is s2->consumer.lock under another name
 			  */
 {
 	struct s2 *s2 = s2_of(c);
-	uint64_t removed = 0;
+	uint64_t removed = 0, pages = (range.end.v - range.start.v) >> PAGE_SHIFT;
 
 	(void)mode;
-	grace_enter();
 	const struct slot_table *t = atomic_load_explicit(&s2->vm->slots, memory_order_acquire);
-	for (uint32_t i = 0; t != NULL && i < t->count; i++) {
-		const struct slot *slot = &t->slots[i];
-		uint64_t bytes = (slot->gfns.end.v - slot->gfns.start.v) << PAGE_SHIFT;
-		if (range.start.v - slot->hva.v < bytes ||
-		    slot->hva.v - range.start.v < range.end.v - range.start.v)
-			removed += s2_remove_locked(s2, slot_gfns(slot, range));
-	}
-	grace_leave();
-	gfn_t at = gfn(range.start.v >> PAGE_SHIFT);
-	trace(TRACE_NOTICE, s2->vm->id, at, pfn((range.end.v - range.start.v) >> PAGE_SHIFT),
-	      FRAME_FREE, 0, OK);
-	if (removed != 0)
-		trace(TRACE_REMOVE, s2->vm->id, at, pfn(removed), FRAME_FREE, 0, OK);
+	const struct slot *near = t != NULL ? slot_near(t, range) : NULL;
+	if (near != NULL)
+		removed = range_remove(s2, slot_gfns(near, range));
+	else if (t != NULL)
+		removed = shown_remove(s2, t, range);
+	trace(TRACE_NOTICE, s2->vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
+	      order_above(pages), OK);
 	explain_notice(s2->vm, range, removed);
 	return OK;
 }

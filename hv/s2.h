@@ -32,8 +32,8 @@ struct s2 {
 	struct arch_s2 arch;
 	pfn_t root;
 	struct vm *vm;
-	/* Where the last leaf of level 0 went: its table, and the number of that (gfn >> bits[0]).
-	 * S2_NO_TABLE once any table goes. */
+	/* Where the last leaf of level 0 came or went: its table, and the number of that
+	 * (gfn >> bits[0]). S2_NO_TABLE once any table goes. */
 	uint64_t *near_table;
 	uint64_t near;
 	uint64_t leaves[S2_MAX_LEVELS]; /* present leaves by level */

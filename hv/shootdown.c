@@ -36,18 +36,31 @@ static void wait_outside(struct vcpu *v, struct stay s)
 		arch_cpu_relax();
 }
 
-void shootdown(struct s2 *s2, struct gfn_range range)
+/* The vCPUs from number `first` on: all are kicked before any is waited for. */
+static __attribute__((noinline)) void drive_out(struct vm *vm, unsigned first)
 {
 	struct stay stays[VM_MAX_VCPUS];
+
+	for (unsigned i = first; i < vm->vcpu_count; i++)
+		stays[i] = kick_if_inside(vm->vcpus[i]);
+	for (unsigned i = first; i < vm->vcpu_count; i++) {
+		if (stays[i].in_guest != 0)
+			wait_outside(vm->vcpus[i], stays[i]);
+	}
+}
+
+void shootdown(struct s2 *s2, struct gfn_range range)
+{
 	struct vm *vm = s2->vm;
 
 	s2->flushes++;
 	if (arch_s2_flush(&s2->arch, range))
 		return;
-	for (unsigned i = 0; i < vm->vcpu_count; i++)
-		stays[i] = kick_if_inside(vm->vcpus[i]);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		if (stays[i].in_guest != 0)
-			wait_outside(vm->vcpus[i], stays[i]);
+		/* seq_cst: as in kick_if_inside. */
+		if (atomic_load_explicit(&vm->vcpus[i]->in_guest, memory_order_seq_cst) != 0) {
+			drive_out(vm, i);
+			return;
+		}
 	}
 }

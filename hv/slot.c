@@ -57,15 +57,104 @@ const struct slot *slot_find(const struct vm *vm, gfn_t n)
 	return slot_covers(s, n) ? s : slot_search(t, n);
 }
 
+/* ---- The index by hva ----------------------------------------------------------------------- */
+
+static const struct slot *slot_at(const struct slot_table *t, uint32_t at)
+{
+	return &t->slots[t->index.by_hva[at]];
+}
+
+/* slots[i] is new, and not counted yet: those behind it have moved up by one. */
+static void index_insert(struct slot_table *t, uint32_t i)
+{
+	uint16_t *by_hva = t->index.by_hva;
+	uint32_t at = t->count;
+
+	for (uint32_t k = 0; k < t->count; k++)
+		by_hva[k] = (uint16_t)(by_hva[k] + (by_hva[k] >= i));
+	for (; at > 0 && slot_at(t, at - 1)->hva.v > t->slots[i].hva.v; at--)
+		by_hva[at] = by_hva[at - 1];
+	by_hva[at] = (uint16_t)i;
+}
+
+/* slots[i] is about to go, and those behind it to move down. */
+static void index_remove(struct slot_table *t, uint32_t i)
+{
+	uint16_t *by_hva = t->index.by_hva;
+	uint32_t at = 0;
+
+	for (uint32_t k = 0; k < t->count; k++) {
+		if (by_hva[k] != i)
+			by_hva[at++] = (uint16_t)(by_hva[k] - (by_hva[k] > i));
+	}
+}
+
+/* Once all slots are there: who is alone, and the tree of maxima. */
+static void index_finish(struct slot_table *t)
+{
+	uint64_t *reach = t->index.reach, farthest = 0;
+	const uint32_t leaves = t->index.leaves;
+
+	for (uint32_t at = 0; at < t->count; at++) {
+		struct slot *s = &t->slots[t->index.by_hva[at]];
+		uint64_t end = slot_hvas(s).end.v;
+		/* They are sorted: if any later one begins inside this one, the next one does. */
+		bool next_in_it = at + 1 < t->count && slot_at(t, at + 1)->hva.v < end;
+		s->alone = farthest <= s->hva.v && !next_in_it;
+		farthest = end > farthest ? end : farthest;
+		reach[leaves + at] = end;
+	}
+	for (uint32_t at = t->count; at < leaves; at++)
+		reach[leaves + at] = 0;
+	for (uint32_t n = leaves - 1; n > 0; n--)
+		reach[n] = reach[2 * n] > reach[2 * n + 1] ? reach[2 * n] : reach[2 * n + 1];
+}
+
+/* The first place, at or after `at`, of a slot that ends beyond `a`; `leaves`: there is none. */
+static uint32_t index_reaching(const struct slot_index *x, uint32_t at, hva_t a)
+{
+	uint32_t n = x->leaves + at;
+
+	/* Up from where nothing is left, and over to what lies right of it; then down again. */
+	while (x->reach[n] <= a.v) {
+		while (n & 1)
+			n >>= 1;
+		if (n == 0)
+			return x->leaves;
+		n++;
+	}
+	while (n < x->leaves) {
+		n *= 2;
+		if (x->reach[n] <= a.v)
+			n++;
+	}
+	return n - x->leaves;
+}
+
+const struct slot *slot_showing(const struct slot_table *t, struct hva_range range, uint32_t *at)
+{
+	if (*at >= t->count)
+		return NULL;
+	uint32_t found = index_reaching(&t->index, *at, range.start);
+	if (found >= t->count || slot_at(t, found)->hva.v >= range.end.v)
+		return NULL;
+	*at = found + 1;
+	return slot_at(t, found);
+}
+
 /* ---- Tables --------------------------------------------------------------------------------- */
 
 /* A table with room for `count` slots that begins as a copy of `old`. */
 static struct slot_table *table_new(const struct slot_table *old, uint32_t count)
 {
-	uint64_t bytes = sizeof(*old) + (uint64_t)count * sizeof(struct slot);
+	uint32_t leaves = 1;
 	unsigned order = 0;
 	pfn_t block;
 
+	while (leaves < count)
+		leaves *= 2;
+	uint64_t slots = sizeof(*old) + (uint64_t)count * sizeof(struct slot);
+	uint64_t bytes = slots + 2 * leaves * sizeof(uint64_t) + count * sizeof(uint16_t);
 	while (PAGE_SIZE << order < bytes)
 		order++;
 	if (block_alloc(FRAME_TABLE, order, OWNER_HYPERVISOR, &block) != OK)
@@ -74,9 +163,13 @@ static struct slot_table *table_new(const struct slot_table *old, uint32_t count
 	memset(t, 0, sizeof(*t));
 	t->order = order;
 	t->block = block;
+	t->index.leaves = leaves;
+	t->index.reach = (uint64_t *)&t->slots[count];
+	t->index.by_hva = (uint16_t *)&t->index.reach[2 * leaves];
 	if (old != NULL) {
 		t->count = old->count;
 		memcpy(t->slots, old->slots, old->count * sizeof(struct slot));
+		memcpy(t->index.by_hva, old->index.by_hva, old->count * sizeof(uint16_t));
 	}
 	return t;
 }
@@ -94,6 +187,7 @@ static void table_free_item(struct grace_item *item)
 
 static void table_remove(struct slot_table *t, uint32_t i)
 {
+	index_remove(t, i);
 	t->count--;
 	memmove(&t->slots[i], &t->slots[i + 1], (t->count - i) * sizeof(struct slot));
 	/* `last` may show it, where it was the only one: it covers nothing. */
@@ -108,6 +202,7 @@ static enum result table_insert(struct slot_table *t, const struct slot *new)
 		return OVERLAPS;
 	memmove(&t->slots[i + 1], &t->slots[i], (t->count - i) * sizeof(struct slot));
 	t->slots[i] = *new;
+	index_insert(t, i);
 	t->count++;
 	return OK;
 }
@@ -120,11 +215,10 @@ static enum result table_insert(struct slot_table *t, const struct slot *new)
 static enum result table_replace(struct vm *vm, struct slot_table *new, const struct slot *touched)
 {
 	struct slot_table *old = slots_of(vm);
-	uint64_t bytes = (touched->gfns.end.v - touched->gfns.start.v) << PAGE_SHIFT;
 	struct notice n;
 
-	enum result r =
-		notice_begin(&n, &vm->space.notifier, hva_range(touched->hva, bytes), NOTICE_SLOTS);
+	index_finish(new);
+	enum result r = notice_begin(&n, &vm->space.notifier, slot_hvas(touched), NOTICE_SLOTS);
 	if (r != OK) {
 		table_free(new);
 		return r;

@@ -3,6 +3,8 @@
  * Memslots: a VM's map from gfn to hva. The table is an array sorted by gfn that is never changed,
  * but replaced whole: a fault reads it inside a grace section without a lock, a change is a notice
  * to the space's consumers (N6), and a change that would meet an open notice is refused (N4 (1)).
+ * Beside it stands its index by hva, by which a notice finds the memslots that show its range: any
+ * number of them may show the same page.
  */
 #ifndef HV_SLOT_H
 #define HV_SLOT_H
@@ -21,9 +23,21 @@ struct slot {
 	hva_t hva; /* of the first page, in the VM's space */
 	uint32_t id;
 	bool readonly;
+	bool alone; /* in a table: no other memslot shows any of the same hvas */
 };
 
 #define SLOT_MAX 4096u
+
+/*
+ * The memslots of a table by their first hva. Which of them reach beyond an hva is found in a tree
+ * of maxima: reach[leaves + i] is the end of the i-th one's range, reach[n] the greater of
+ * reach[2 * n] and reach[2 * n + 1].
+ */
+struct slot_index {
+	uint16_t *by_hva; /* indices into slots[], sorted by hva: `count` of them */
+	uint64_t *reach;
+	uint32_t leaves; /* a power of two, not less than the count */
+};
 
 struct slot_table {
 	struct grace_item grace; /* first: table_free_item relies on it */
@@ -32,7 +46,8 @@ struct slot_table {
 	uint32_t count;
 	_Atomic uint32_t
 		last; /* where the last search ended; 0 before it, which is a slot or clear */
-	struct slot slots[]; /* sorted by gfns.start, not overlapping */
+	struct slot_index index; /* behind the slots */
+	struct slot slots[];	 /* sorted by gfns.start, not overlapping */
 };
 
 /*
@@ -44,6 +59,32 @@ const struct slot *slot_find(const struct vm *vm, gfn_t n);
 static inline hva_t slot_hva(const struct slot *s, gfn_t n)
 {
 	return hva(s->hva.v + ((n.v - s->gfns.start.v) << PAGE_SHIFT));
+}
+
+/* What the slot shows of the space. */
+static inline struct hva_range slot_hvas(const struct slot *s)
+{
+	return (struct hva_range){ s->hva, slot_hva(s, s->gfns.end) };
+}
+
+/*
+ * The memslots of the table that show some of the range, one after the other: *at is 0 at first,
+ * and is the function's own from then on. NULL: no more. Inside a grace section or a notice of the
+ * space; O(log slots) each.
+ */
+const struct slot *slot_showing(const struct slot_table *t, struct hva_range range, uint32_t *at);
+
+/*
+ * The slot found last, if it is the only one of the table that shows any of the range, and shows
+ * all of it; else NULL, which says nothing. As above.
+ */
+static inline const struct slot *slot_near(const struct slot_table *t, struct hva_range range)
+{
+	/* relaxed: a slot of this table, whoever wrote it last. */
+	const struct slot *s = &t->slots[atomic_load_explicit(&t->last, memory_order_relaxed)];
+	struct hva_range shown = slot_hvas(s);
+
+	return s->alone && shown.start.v <= range.start.v && range.end.v <= shown.end.v ? s : NULL;
 }
 
 /*

@@ -14,10 +14,10 @@ static unsigned cpu_count;
 static uint64_t start_counter, start_ns;
 
 static const char *const words[TRACE_EVENTS] = {
-	[TRACE_FAULT] = "fault",    [TRACE_WIDEN] = "widen",   [TRACE_SPURIOUS] = "spurious",
-	[TRACE_REMOVE] = "remove",  [TRACE_NOTICE] = "notice", [TRACE_WAIT] = "wait",
-	[TRACE_MMIO] = "mmio",	    [TRACE_SLOT] = "slot",     [TRACE_PIN] = "pin",
-	[TRACE_HYPERCALL] = "call", [TRACE_OWNER] = "owner",   [TRACE_END] = "end",
+	[TRACE_FAULT] = "fault",   [TRACE_WIDEN] = "widen", [TRACE_SPURIOUS] = "spurious",
+	[TRACE_NOTICE] = "notice", [TRACE_WAIT] = "wait",   [TRACE_MMIO] = "mmio",
+	[TRACE_SLOT] = "slot",	   [TRACE_PIN] = "pin",	    [TRACE_HYPERCALL] = "call",
+	[TRACE_OWNER] = "owner",   [TRACE_END] = "end",
 };
 
 const char *trace_event_words(enum trace_event e)

@@ -21,8 +21,8 @@ enum trace_event {
 	TRACE_FAULT,	/* a stage-2 fault was served or refused: verdict */
 	TRACE_WIDEN,	/* ... and only a permission was added */
 	TRACE_SPURIOUS, /* ... and another CPU had mended it (S9) */
-	TRACE_REMOVE,	/* leaves were removed by a notice; pfn is their number */
-	TRACE_NOTICE,	/* a notice began over an hva: gfn is hva >> 12, pfn the number of pages */
+	TRACE_NOTICE,	/* a notice began: gfn is its hva >> 12, order its size, pfn the leaves
+			   removed */
 	TRACE_WAIT,	/* a fault waits for its turn (N8) */
 	TRACE_MMIO,
 	TRACE_HYPERCALL, /* gfn is its number, pfn the first argument */
@@ -38,8 +38,8 @@ const char *trace_event_words(enum trace_event e);
 
 /*
  * An event. `what`, from bit 0: VM (16 bits; TRACE_NO_VM: none), event, class, verdict, order of
- * the leaf (log2 pages; 8 bits each). Written by its own CPU alone; who prints it meanwhile may see
- * a record of which one half is newer.
+ * the leaf or of the notice's range, rounded up (log2 pages; 8 bits each). Written by its own CPU
+ * alone; who prints it meanwhile may see a record of which one half is newer.
  */
 struct trace_record {
 	_Atomic uint64_t time; /* arch_counter */

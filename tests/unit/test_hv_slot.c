@@ -152,6 +152,80 @@ static void a_slot_covers_its_pages_and_no_other(void **state)
 	assert_int_equal(slot_hva(slot_find(&fix.vm, gfn(203)), gfn(203)).v, fix_hva(103).v);
 }
 
+/* ---- Found by hva -----------------------------------------------------------------------------
+ */
+
+/* What the index says of a range, beside a look at every memslot. */
+static void compare_showing(const struct slot_table *t, struct hva_range range)
+{
+	bool named[64] = { false };
+	const struct slot *s, *only = NULL;
+	unsigned showing = 0;
+	uint32_t at = 0;
+
+	while ((s = slot_showing(t, range, &at)) != NULL) {
+		assert_false(named[s - t->slots]);
+		named[s - t->slots] = true;
+	}
+	for (uint32_t i = 0; i < t->count; i++) {
+		bool shows = hva_range_overlaps(slot_hvas(&t->slots[i]), range);
+		assert_int_equal(named[i], shows);
+		showing += shows;
+		only = shows ? &t->slots[i] : only;
+	}
+	s = slot_near(t, range);
+	if (s != NULL) {
+		assert_int_equal(showing, 1);
+		assert_ptr_equal(s, only);
+		assert_true(slot_hvas(s).start.v <= range.start.v &&
+			    range.end.v <= slot_hvas(s).end.v);
+	}
+}
+
+static unsigned seed;
+
+static unsigned below(unsigned limit)
+{
+	seed = seed * 1103515245u + 12345u;
+	return (seed >> 16) % limit;
+}
+
+/* Memslots come, go and move; many show the same hvas, some the whole space of the others. */
+static void the_index_names_every_slot_that_shows_a_range(void **state)
+{
+	(void)state;
+	unsigned near = 0, refused = 0;
+
+	seed = 1;
+	for (unsigned round = 0; round < 3000; round++) {
+		const struct slot_table *t = table();
+		uint32_t count = t != NULL ? t->count : 0;
+		if (count < 40 && (count == 0 || below(2) != 0)) {
+			uint64_t first = below(4000), page = below(below(8) ? 8000 : 20);
+			uint64_t end = first + 1 + below(below(8) ? 6 : 900);
+			refused += create(first, end, fix_hva(page).v) != OK;
+		} else if (below(2) != 0) {
+			assert_result(OK, slot_delete(&fix.vm, t->slots[below(count)].id));
+		} else {
+			refused += slot_move(&fix.vm, t->slots[below(count)].id,
+					     gfn(below(4000))) != OK;
+		}
+		t = table();
+		for (unsigned look = 0; t != NULL && look < 20; look++) {
+			const struct slot *s = &t->slots[t->count ? below(t->count) : 0];
+			uint64_t page = t->count ? (s->hva.v - FIX_BASE) >> PAGE_SHIFT : 0;
+			page += below(4);
+			struct hva_range range = fix_range(page, 1 + below(below(4) ? 3 : 2000));
+			(void)slot_find(&fix.vm, below(2) ? s->gfns.start : gfn(below(4000)));
+			near += slot_near(t, range) != NULL;
+			compare_showing(t, range);
+		}
+		grace_poll();
+	}
+	assert_true(near > 100); /* it is seen to find, and to refuse, often enough */
+	assert_true(refused > 100);
+}
+
 static void a_reader_keeps_the_table_that_it_has_found(void **state)
 {
 	(void)state;
@@ -406,6 +480,7 @@ int main(void)
 		TEST(there_are_at_most_slot_max),
 		TEST(without_memory_nothing_changes),
 		TEST(a_slot_covers_its_pages_and_no_other),
+		TEST(the_index_names_every_slot_that_shows_a_range),
 		TEST(a_reader_keeps_the_table_that_it_has_found),
 		TEST(an_active_notice_keeps_the_slots_as_they_are),
 		TEST(a_change_of_slots_keeps_notices_out),
