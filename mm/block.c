@@ -35,28 +35,25 @@ void (*block_census)(pfn_t first, uint64_t count);
 
 /* ---- Start-up ------------------------------------------------------------------------------ */
 
+static uint64_t chunks_for(uint64_t limit)
+{
+	return (limit + FRAME_CHUNK - 1) >> FRAME_CHUNK_ORDER;
+}
+
 uint64_t block_table_bytes(uint64_t limit)
 {
 	if (limit > FRAME_LIMIT_MAX)
 		limit = FRAME_LIMIT_MAX;
-	return limit * sizeof(struct frame);
-}
-
-/*
- * Start-up only: nobody reads the record yet, so it is written as a whole. By the compiler's own
- * copy, which is two stores: there is one record for each page of the machine.
- */
-static inline void write_record(uint64_t n, struct frame record)
-{
-	__builtin_memcpy(&frame_table[n], &record, sizeof(record));
+	return limit * sizeof(struct frame) + chunks_for(limit);
 }
 
 void block_init(void *table, uint64_t limit)
 {
 	frame_table = table;
 	frame_limit = limit < FRAME_LIMIT_MAX ? limit : FRAME_LIMIT_MAX;
-	for (uint64_t n = 0; n < frame_limit; n++)
-		write_record(n, (struct frame){ .class = FRAME_DEVICE });
+	frame_chunks = (_Atomic uint8_t *)&frame_table[frame_limit];
+	for (uint64_t i = 0; i < chunks_for(frame_limit); i++)
+		atomic_store_explicit(&frame_chunks[i], CHUNK_DEVICE, memory_order_relaxed);
 	for (unsigned cpu = 0; cpu < MM_MAX_CPUS; cpu++)
 		atomic_store_explicit(&caches[cpu].count, 0, memory_order_relaxed);
 	total_frames = 0;
@@ -85,14 +82,34 @@ static void give_range(uint64_t n, uint64_t end)
 	}
 }
 
+/*
+ * Gives [n, end) the records of `state`, as far as they have none; returns where that ends. A whole
+ * chunk without records only changes its state.
+ */
+static uint64_t add_records(uint64_t n, uint64_t end, enum frame_chunk state, struct frame record)
+{
+	while (n < end && frame_class(pfn(n)) == FRAME_DEVICE) {
+		_Atomic uint8_t *chunk = &frame_chunks[n >> FRAME_CHUNK_ORDER];
+		bool whole = (n & (FRAME_CHUNK - 1)) == 0 && end - n >= FRAME_CHUNK;
+		if (whole && atomic_load_explicit(chunk, memory_order_relaxed) == CHUNK_DEVICE) {
+			atomic_store_explicit(chunk, (uint8_t)state, memory_order_relaxed);
+			n += FRAME_CHUNK;
+			continue;
+		}
+		frame_bring_up(pfn(n));
+		/* As a whole: nobody reads it yet. */
+		__builtin_memcpy(&frame_table[n++], &record, sizeof(record));
+	}
+	return n;
+}
+
 void block_add(pfn_t first, uint64_t count)
 {
+	const struct frame record = { .class = FRAME_FREE, .tail = FRAME_PART };
 	uint64_t end = range_end(first, count);
 	for (uint64_t n = first.v; n < end; n++) {
 		uint64_t from = n;
-		while (n < end && frame_class(pfn(n)) == FRAME_DEVICE)
-			write_record(n++,
-				     (struct frame){ .class = FRAME_FREE, .tail = FRAME_PART });
+		n = add_records(n, end, CHUNK_FREE, record);
 		give_range(from, n);
 		total_frames += n - from;
 	}
@@ -100,11 +117,13 @@ void block_add(pfn_t first, uint64_t count)
 
 void block_add_reserved(pfn_t first, uint64_t count, owner_t owner)
 {
+	const struct frame record = { .class = FRAME_RESERVED,
+				      .tail = FRAME_HEAD,
+				      .owner = owner.v };
+	enum frame_chunk state = owner.v == OWNER_FIRMWARE.v ? CHUNK_FIRMWARE : CHUNK_HYPERVISOR;
 	uint64_t end = range_end(first, count);
 	for (uint64_t n = first.v; n < end; n++)
-		if (frame_class(pfn(n)) == FRAME_DEVICE)
-			write_record(n,
-				     (struct frame){ .class = FRAME_RESERVED, .owner = owner.v });
+		n = add_records(n, end, state, record);
 }
 
 /* ---- The CPUs' caches ---------------------------------------------------------------------- */
@@ -176,10 +195,15 @@ void block_drain(void)
 
 /* ---- Handing out --------------------------------------------------------------------------- */
 
+static inline bool is_zero(const _Atomic uint32_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed) == 0;
+}
+
+/* The counts of a free frame that is on no list are zero already. */
 static inline void write_frame(struct frame *f, uint32_t shape, owner_t owner)
 {
-	atomic_store_explicit(&f->refs, 0, memory_order_relaxed);
-	atomic_store_explicit(&f->pins, 0, memory_order_relaxed);
+	MM_ASSERT(is_zero(&f->refs) && is_zero(&f->pins));
 	atomic_store_explicit(&f->shape, shape, memory_order_relaxed);
 	/* release: whoever claims the frame from its owner (acquire) sees the rest. */
 	atomic_store_explicit(&f->owner, owner.v, memory_order_release);
@@ -204,6 +228,9 @@ static __attribute__((noinline)) enum result alloc_block(enum frame_class class,
 		if (!buddy_take(order, out))
 			return OUT_OF_MEMORY;
 	}
+	/* The first chunk has been, with the free block's head. */
+	for (uint64_t i = FRAME_CHUNK; i < UINT64_C(1) << order; i += FRAME_CHUNK)
+		frame_bring_up(pfn(out->v + i));
 	poison_check(*out, order);
 	struct frame *head = &frame_table[out->v];
 	uint32_t shape =
@@ -247,11 +274,6 @@ enum result block_alloc(enum frame_class class, unsigned order, owner_t owner, p
 }
 
 /* ---- Taking back --------------------------------------------------------------------------- */
-
-static inline bool is_zero(const _Atomic uint32_t *count)
-{
-	return atomic_load_explicit(count, memory_order_relaxed) == 0;
-}
 
 /* The caller alone has the block: it dropped the last reference, or claimed every frame. */
 static void make_free(uint64_t first, unsigned order)
@@ -365,6 +387,12 @@ const char *block_check(void)
 		wrong = check_caches();
 	for (uint64_t n = 0; !wrong && n < frame_limit; n += size) {
 		struct frame *f = &frame_table[n];
+		if (!frame_is_ready(pfn(n))) {
+			size = FRAME_CHUNK - (n & (FRAME_CHUNK - 1));
+			if (frame_class(pfn(n)) == FRAME_FREE)
+				wrong = "free frames that are on no list";
+			continue;
+		}
 		size = 1;
 		if (f->class == FRAME_DEVICE)
 			continue;

@@ -19,8 +19,9 @@
 
 /*
  * Start-up, one CPU. The table needs block_table_bytes(limit) bytes at `table` (in the linear map,
- * aligned to 16), for frame numbers below `limit`, which is clipped to FRAME_LIMIT_MAX. Every
- * number begins without a record (device). Then block_add_reserved for RAM that is kept, and
+ * aligned to a page), for frame numbers below `limit`, which is clipped to FRAME_LIMIT_MAX: the
+ * records, and a byte for each chunk of them. Every number begins without a record (device). What
+ * is added in whole chunks costs a byte each. Then block_add_reserved for RAM that is kept, and
  * block_add for RAM that may be handed out: frame numbers [first, first + count). A frame that has
  * a record already keeps it, and numbers beyond the limit are left out: overlapping memory maps do
  * no harm, if the reserved ranges come first.

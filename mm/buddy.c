@@ -2,7 +2,8 @@
 /*
  * Buddies. A free block is known by the record of its first frame: FRAME_LISTED, its order, and
  * links to the next and the previous block of this order, by frame number. That is all there is to
- * write, whatever the size of the block: splitting and merging touch heads only.
+ * write, whatever the size of the block: splitting and merging touch heads only, and of memory that
+ * was never split the heads' chunks alone have been brought up.
  *
  * FRAME_LISTED is the one thing read of a frame that may be somebody else's: the buddy of a block
  * that comes back. It is written under the lock only, so under the lock it is the truth; and if it
@@ -36,15 +37,20 @@ static inline struct frame *linked(uint32_t link)
 	return &frame_table[link & ~FRAME_LINK];
 }
 
-static inline bool is_listed(const struct frame *f, unsigned order)
+static inline bool is_listed(uint64_t n, unsigned order)
 {
-	return atomic_load_explicit(&f->tail, memory_order_relaxed) == FRAME_LISTED &&
+	const struct frame *f = &frame_table[n];
+	return frame_is_ready(pfn(n)) &&
+	       atomic_load_explicit(&f->tail, memory_order_relaxed) == FRAME_LISTED &&
 	       atomic_load_explicit(&f->order, memory_order_relaxed) == order;
 }
 
 static void list_push(uint64_t n, unsigned order) REQUIRES(lock)
 {
 	struct frame *f = &frame_table[n];
+	/* The first frame of a block has a record; the later ones may not have been brought up. */
+	if (!frame_is_ready(pfn(n)))
+		frame_bring_up(pfn(n));
 	uint32_t self = FRAME_LINK | (uint32_t)n;
 	store(&f->link.next, lists[order]);
 	store(&f->link.prev, FRAME_NO_LINK);
@@ -109,7 +115,7 @@ static void give_locked(uint64_t n, unsigned order) REQUIRES(lock)
 	count_free(INT64_C(1) << order);
 	for (; order < BLOCK_MAX_ORDER; order++) {
 		uint64_t buddy = n ^ (UINT64_C(1) << order);
-		if (buddy >= frame_limit || !is_listed(&frame_table[buddy], order))
+		if (buddy >= frame_limit || !is_listed(buddy, order))
 			break;
 		list_remove(buddy, order);
 		n &= ~(UINT64_C(1) << order);
@@ -179,12 +185,12 @@ static const char *check_block(uint64_t n, unsigned order)
 	uint64_t size = UINT64_C(1) << order;
 	if ((n & (size - 1)) != 0 || n >= frame_limit || size > frame_limit - n)
 		return "a free block that is not aligned, or beyond the table";
-	if (!is_listed(&frame_table[n], order))
+	if (!is_listed(n, order))
 		return "a block on a list that does not say so";
 	for (uint64_t i = 0; i < size; i++) {
 		if (frame_class(pfn(n + i)) != FRAME_FREE)
 			return "a frame of a free block that is not free";
-		if (i != 0 && frame_table[n + i].tail != FRAME_PART)
+		if (i != 0 && frame_is_ready(pfn(n + i)) && frame_table[n + i].tail != FRAME_PART)
 			return "a frame of a free block that is elsewhere too";
 	}
 	return NULL;

@@ -13,6 +13,7 @@
 
 struct frame *frame_table;
 uint64_t frame_limit;
+_Atomic uint8_t *frame_chunks;
 
 static _Atomic uint32_t next_owner = OWNER_FIRST_DYNAMIC;
 
@@ -36,6 +37,93 @@ owner_t owner_new(void)
 	MM_CHECK(v >= OWNER_FIRST_DYNAMIC && v != OWNER_MOVING.v);
 	return (owner_t){ v };
 }
+
+/* ---- Chunks -------------------------------------------------------------------------------- */
+
+/* What each frame of a chunk is that is in this state. */
+static struct frame chunk_record(enum frame_chunk state)
+{
+	switch (state) {
+	case CHUNK_FREE: break;
+	case CHUNK_HYPERVISOR:
+		return (struct frame){ .class = FRAME_RESERVED,
+				       .tail = FRAME_HEAD,
+				       .owner = OWNER_HYPERVISOR.v };
+	case CHUNK_FIRMWARE:
+		return (struct frame){ .class = FRAME_RESERVED,
+				       .tail = FRAME_HEAD,
+				       .owner = OWNER_FIRMWARE.v };
+	case CHUNK_DEVICE:
+	case CHUNK_RISING:
+	case CHUNK_READY: return (struct frame){ .class = FRAME_DEVICE };
+	}
+	return (struct frame){ .class = FRAME_FREE, .tail = FRAME_PART };
+}
+
+_Static_assert(FRAME_FREE == 0 && FRAME_PART == 0,
+	       "the record of a frame that was never handed out is all zero");
+_Static_assert(FRAME_CHUNK * sizeof(struct frame) == PAGE_SIZE, "a chunk's records are a page");
+
+/* Nobody reads the records yet, so each is written as a whole. */
+static void chunk_write(uint64_t first, enum frame_chunk state)
+{
+	struct frame record = chunk_record(state);
+
+	if (state == CHUNK_FREE) { /* all of it is below frame_limit */
+		mm_page_clear(&frame_table[first]);
+		return;
+	}
+	for (uint64_t n = first; n < first + FRAME_CHUNK && n < frame_limit; n++)
+		__builtin_memcpy(&frame_table[n], &record, sizeof(record));
+}
+
+static _Atomic uint8_t *chunk_of(pfn_t n)
+{
+	return &frame_chunks[n.v >> FRAME_CHUNK_ORDER];
+}
+
+/* The chunk's state, once nobody is writing its records. */
+static uint8_t chunk_settled(pfn_t n)
+{
+	uint8_t state = atomic_load_explicit(chunk_of(n), memory_order_acquire);
+
+	while (state == CHUNK_RISING) {
+		mm_relax();
+		state = atomic_load_explicit(chunk_of(n), memory_order_acquire);
+	}
+	return state;
+}
+
+void frame_bring_up(pfn_t n)
+{
+	uint8_t state = chunk_settled(n);
+
+	if (state == CHUNK_READY)
+		return;
+	mm_step("frame_bring_up", chunk_of(n));
+	/* Of all who find it so, one writes. acquire: whoever made it so has done with it. */
+	if (!atomic_compare_exchange_strong_explicit(chunk_of(n), &state, CHUNK_RISING,
+						     memory_order_acquire, memory_order_acquire)) {
+		(void)chunk_settled(n);
+		return;
+	}
+	chunk_write(n.v & ~(FRAME_CHUNK - 1), (enum frame_chunk)state);
+	/* release: who finds it ready finds the records. */
+	atomic_store_explicit(chunk_of(n), CHUNK_READY, memory_order_release);
+}
+
+enum frame_class frame_class_unready(pfn_t n)
+{
+	uint8_t state = chunk_settled(n);
+
+	if (state == CHUNK_READY)
+		return (enum frame_class)atomic_load_explicit(&frame_table[n.v].class,
+							      memory_order_relaxed);
+	struct frame each = chunk_record((enum frame_chunk)state);
+	return (enum frame_class)each.class;
+}
+
+/* ---- Counts -------------------------------------------------------------------------------- */
 
 static inline bool is_counted(const struct frame *f)
 {
@@ -171,6 +259,8 @@ enum result frame_claim(pfn_t first, uint64_t count, owner_t from)
 	struct frame *f = &frame_table[first.v];
 	for (uint64_t i = 0; i < count; i++) {
 		uint32_t expected = from.v;
+		if (!frame_is_ready(pfn(first.v + i)))
+			frame_bring_up(pfn(first.v + i));
 		mm_step("frame_claim", &f[i]);
 		/* acquire: what the old owner did comes before what the new one does. */
 		if (atomic_compare_exchange_strong_explicit(&f[i].owner, &expected, OWNER_MOVING.v,
@@ -224,7 +314,7 @@ const char *frame_check(struct frame *f)
 		return "not a frame in use";
 	if (f->owner == OWNER_NONE.v)
 		return "a frame in use without an owner";
-	if (f->tail > FRAME_PART)
+	if (f->tail >= FRAME_LISTED)
 		return "a frame in use that is on a free list";
 	if (c == FRAME_COUNTED)
 		return check_counted(f);

@@ -61,11 +61,12 @@ owner_t owner_new(void);
  * may believe it of any frame.
  */
 enum frame_place {
-	FRAME_HEAD = 0, /* first frame of a block that somebody has */
+	FRAME_PART = 0, /* a later frame of a non-compound or of a free block: it stands for itself
+			 */
+	FRAME_HEAD,	/* first frame of a block that somebody has */
 	FRAME_TAIL,	/* a later frame of a compound block */
-	FRAME_PART,   /* a later frame of a non-compound or of a free block: it stands for itself */
-	FRAME_LISTED, /* first frame of a free block on one of the buddies' lists */
-	FRAME_CACHED, /* a free frame in a CPU's cache */
+	FRAME_LISTED,	/* first frame of a free block on one of the buddies' lists */
+	FRAME_CACHED,	/* a free frame in a CPU's cache */
 };
 
 /*
@@ -131,6 +132,44 @@ extern struct frame *frame_table;
 extern uint64_t frame_limit; /* first frame number without a slot */
 
 /*
+ * Records are brought up by the chunk, as its first frame is handed out or looked at: at start-up
+ * none is written for memory that is alike for a whole chunk, however much there is of it. Until
+ * then the chunk's own byte says what all of its frames are, and the records are anything.
+ */
+#define FRAME_CHUNK_ORDER 8u /* 1 MiB: its records fill a page */
+#define FRAME_CHUNK (UINT64_C(1) << FRAME_CHUNK_ORDER)
+
+enum frame_chunk {
+	CHUNK_DEVICE = 0, /* no frame has a record */
+	CHUNK_FREE,	  /* all are FREE, none has ever been handed out */
+	CHUNK_HYPERVISOR, /* all are RESERVED, of OWNER_HYPERVISOR */
+	CHUNK_FIRMWARE,	  /* all are RESERVED, of OWNER_FIRMWARE */
+	CHUNK_RISING,	  /* some CPU writes the records at this moment */
+	CHUNK_READY,	  /* each frame's record says what the frame is */
+};
+
+/* An enum frame_chunk for each FRAME_CHUNK frame numbers. Any state goes to RISING and READY by
+ * frame_bring_up, once; nothing else changes after start-up. */
+extern _Atomic uint8_t *frame_chunks;
+
+static inline bool frame_is_ready(pfn_t n)
+{
+	/* acquire: the records are seen as they were brought up, or later. */
+	return __builtin_expect(atomic_load_explicit(&frame_chunks[n.v >> FRAME_CHUNK_ORDER],
+						     memory_order_acquire) == CHUNK_READY,
+				true);
+}
+
+/*
+ * Makes the record of `n` < frame_limit, and those of its chunk, say what the chunk says. Any CPU,
+ * any lock; waits for another CPU that is about it. Whose frame is held has a record already.
+ */
+void frame_bring_up(pfn_t n);
+
+/* The class of a frame whose chunk is not ready: RISING ones are waited for. */
+enum frame_class frame_class_unready(pfn_t n);
+
+/*
  * The class of a pfn (F2). Relaxed: whoever holds the frame (a reference, ownership, the entry or
  * the leaf that leads to it) came by it after the class was written; for all others it is a hint.
  */
@@ -138,6 +177,8 @@ static inline enum frame_class frame_class(pfn_t n)
 {
 	if (n.v >= frame_limit)
 		return FRAME_DEVICE;
+	if (!frame_is_ready(n))
+		return frame_class_unready(n);
 	return (enum frame_class)atomic_load_explicit(&frame_table[n.v].class,
 						      memory_order_relaxed);
 }
@@ -148,7 +189,11 @@ static inline enum frame_class frame_class(pfn_t n)
  */
 static inline struct frame *frame_of(pfn_t n)
 {
-	return frame_class(n) == FRAME_DEVICE ? NULL : &frame_table[n.v];
+	if (frame_class(n) == FRAME_DEVICE)
+		return NULL;
+	if (!frame_is_ready(n))
+		frame_bring_up(n);
+	return &frame_table[n.v];
 }
 
 /* The record of a pfn that must have one: a host entry or a leaf says that it is COUNTED. */

@@ -21,7 +21,7 @@
 
 struct world world;
 
-static struct frame records[WORLD_FIRST + WORLD_FRAMES];
+static struct frame records[WORLD_FIRST + WORLD_FRAMES + 1]; /* the last: room for the chunks */
 static struct s2_geometry tree;
 
 const char *world_words(const char *format, ...)
@@ -434,6 +434,7 @@ static void caches_fill(void)
 
 void world_begin(const struct world_options *o)
 {
+	MUST(block_table_bytes(WORLD_FIRST + WORLD_FRAMES) <= sizeof(records) ? OK : OUT_OF_MEMORY);
 	block_init(records, WORLD_FIRST + WORLD_FRAMES);
 	block_add(pfn(WORLD_FIRST), WORLD_FRAMES);
 	tree = (struct s2_geometry){
@@ -458,6 +459,7 @@ void world_begin(const struct world_options *o)
 	caches_fill();
 	block_census = census;
 	race_quiet(NULL, 0);
+	race_quiet(&records[WORLD_FIRST + WORLD_FRAMES], sizeof(records[0])); /* all are ready */
 	race_quiet(&world.vm.stats, sizeof(world.vm.stats));
 	race_quiet(&world.vm.last_fault, sizeof(world.vm.last_fault));
 	race_quiet(&world.vm.space.notifier.begun, sizeof(world.vm.space.notifier.begun));

@@ -7,15 +7,18 @@
 #define TESTS_UNIT_RAM_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "mm/block.h"
 #include "tests/fake/env.h"
 
 static inline void ram_begin(uint64_t first, uint64_t pages, uint64_t limit)
 {
-	void *table = aligned_alloc(64, (block_table_bytes(limit) + 63) & ~UINT64_C(63));
+	uint64_t bytes = (block_table_bytes(limit) + PAGE_MASK) & ~PAGE_MASK;
+	void *table = aligned_alloc(PAGE_SIZE, bytes);
 	if (table == NULL)
 		abort();
+	memset(table, 0xa5, bytes); /* firmware leaves memory as it likes */
 	env_cpu(0);
 	env_ram(pfn(first), pages);
 	block_census = NULL;

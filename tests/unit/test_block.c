@@ -84,8 +84,9 @@ static void records_begin_as_device_f1(void **state)
 	(void)state;
 	ram_end();
 	ram_begin(FIRST, PAGES, LIMIT);
-	assert_int_equal(block_table_bytes(LIMIT), LIMIT * 16);
-	assert_int_equal(block_table_bytes(UINT64_MAX), FRAME_LIMIT_MAX * 16);
+	uint64_t chunks = (LIMIT + FRAME_CHUNK - 1) / FRAME_CHUNK;
+	assert_int_equal(block_table_bytes(LIMIT), LIMIT * 16 + chunks);
+	assert_int_equal(block_table_bytes(UINT64_MAX), block_table_bytes(FRAME_LIMIT_MAX));
 	for (uint64_t n = 0; n < LIMIT; n++)
 		assert_int_equal(frame_class(pfn(n)), FRAME_DEVICE);
 	assert_int_equal(block_total_frames(), 0);
@@ -93,6 +94,90 @@ static void records_begin_as_device_f1(void **state)
 	assert_int_equal(block_alloc(FRAME_COUNTED, 0, alice, &n), OUT_OF_MEMORY);
 	assert_int_equal(block_alloc(FRAME_COUNTED, 3, alice, &n), OUT_OF_MEMORY);
 	assert_null(block_check());
+}
+
+/* Chunks 4..12 of 16, and what lies at their edges. */
+#define CHUNKS_LIMIT (16 * FRAME_CHUNK)
+
+static unsigned chunks_ready(void)
+{
+	unsigned ready = 0;
+	for (uint64_t n = 0; n < CHUNKS_LIMIT; n += FRAME_CHUNK)
+		ready += frame_is_ready(pfn(n));
+	return ready;
+}
+
+/* Memory that nobody has asked for yet has no records, and says what it is all the same. */
+static void records_come_up_as_they_are_needed_f1_f2(void **state)
+{
+	(void)state;
+	ram_end();
+	ram_begin(0, 16, CHUNKS_LIMIT);
+	block_add_reserved(pfn(0), 2 * FRAME_CHUNK, OWNER_FIRMWARE);
+	block_add_reserved(pfn(2 * FRAME_CHUNK), 2 * FRAME_CHUNK, OWNER_HYPERVISOR);
+	assert_int_equal(chunks_ready(), 0);
+	block_add(pfn(4 * FRAME_CHUNK), 8 * FRAME_CHUNK + 1);
+	/* The head of a block of four chunks, twice, and the odd page with its own. */
+	assert_int_equal(chunks_ready(), 3);
+	assert_int_equal(block_total_frames(), 8 * FRAME_CHUNK + 1);
+	for (uint64_t n = 0; n < CHUNKS_LIMIT; n++)
+		assert_int_equal(frame_class(pfn(n)), n < 4 * FRAME_CHUNK     ? FRAME_RESERVED
+						      : n <= 12 * FRAME_CHUNK ? FRAME_FREE
+									      : FRAME_DEVICE);
+	assert_null(block_check());
+	assert_int_equal(chunks_ready(), 3); /* looking at classes brings nothing up */
+
+	/* Looking at a record does. */
+	assert_int_equal(frame_owner(frame_of(pfn(7))).v, OWNER_FIRMWARE.v);
+	assert_int_equal(frame_owner(frame_of(pfn(2 * FRAME_CHUNK))).v, OWNER_HYPERVISOR.v);
+	assert_int_equal(frame_class(pfn(7)), FRAME_RESERVED);
+	struct frame *inside = frame_of(pfn(6 * FRAME_CHUNK + 3));
+	assert_int_equal(frame_owner(inside).v, OWNER_NONE.v);
+	assert_int_equal(inside->tail, FRAME_PART);
+	assert_null(frame_of(pfn(14 * FRAME_CHUNK)));
+	assert_int_equal(chunks_ready(), 6);
+	/* Nobody has it, whoever asks. */
+	assert_int_equal(frame_change_owner(pfn(5 * FRAME_CHUNK), FRAME_CHUNK, alice, bob),
+			 NOT_OWNER);
+	assert_int_equal(frame_change_owner(pfn(13 * FRAME_CHUNK), 1, alice, bob), NOT_OWNER);
+	assert_int_equal(block_free(pfn(9 * FRAME_CHUNK), 8, alice), NOT_FREED);
+	assert_null(block_check());
+	ram_end();
+	ram_begin(FIRST, PAGES, LIMIT);
+	block_add(pfn(FIRST), PAGES);
+}
+
+/* Splitting and merging go through chunks that are up and such that are not. */
+static void blocks_of_chunks_split_and_merge_i5(void **state)
+{
+	(void)state;
+	static const unsigned orders[] = { 8, 3, 9, 8, 0, 10, 5 };
+	pfn_t have[7];
+	ram_end();
+	ram_begin(0, CHUNKS_LIMIT, CHUNKS_LIMIT);
+	block_add_reserved(pfn(0), 3 * FRAME_CHUNK + 7, OWNER_FIRMWARE);
+	block_add(pfn(0), CHUNKS_LIMIT);
+	uint64_t free = block_free_frames();
+	for (unsigned round = 0; round < 2; round++) {
+		for (unsigned i = 0; i < 7; i++) {
+			enum frame_class class = i & 1 ? FRAME_COUNTED : FRAME_UNCOUNTED;
+			assert_int_equal(block_alloc(class, orders[i], alice, &have[i]), OK);
+			assert_null(block_check());
+			for (uint64_t k = 0; k < UINT64_C(1) << orders[i]; k++)
+				assert_int_equal(frame_class(pfn(have[i].v + k)), class);
+		}
+		for (unsigned i = 0; i < 7; i++) {
+			give(have[(i * 3 + round) % 7]);
+			assert_null(block_check());
+		}
+	}
+	block_drain();
+	assert_int_equal(block_free_frames(), free);
+	assert_int_equal(block_alloc(FRAME_COUNTED, 11, alice, &have[0]), OK); /* merged again */
+	give(have[0]);
+	ram_end();
+	ram_begin(FIRST, PAGES, LIMIT);
+	block_add(pfn(FIRST), PAGES);
 }
 
 static void overlapping_memory_maps_do_no_harm_f1(void **state)
@@ -518,6 +603,7 @@ static void block_check_names_what_is_wrong_i5(void **state)
 	       "a frame of a free block that is not free");
 	DAMAGE(listed + 1, listed[1].tail = FRAME_CACHED,
 	       "a frame of a free block that is elsewhere too");
+	frame_bring_up(pfn(0)); /* no RAM */
 	DAMAGE(frame_table, frame_table->shape = frame_shape(FRAME_FREE, 0, FRAME_CACHED),
 	       "free frames that are on no list, or on two");
 	DAMAGE(frame_table,
@@ -534,6 +620,8 @@ int main(void)
 #define TEST_RUINED(name) cmocka_unit_test_setup_teardown(name, begin, end_ruined)
 	const struct CMUnitTest tests[] = {
 		TEST(records_begin_as_device_f1),
+		TEST(records_come_up_as_they_are_needed_f1_f2),
+		TEST(blocks_of_chunks_split_and_merge_i5),
 		TEST(overlapping_memory_maps_do_no_harm_f1),
 		TEST(odd_ranges_become_aligned_blocks),
 		TEST(blocks_of_every_class_and_order_f2_f3),

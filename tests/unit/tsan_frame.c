@@ -98,6 +98,33 @@ static void frames_go_from_cpu_to_cpu(void **state)
 	assert_int_equal(threads_run(THREADS, allocate_and_free), 0);
 }
 
+/* Records come up under the eyes of all: whoever looks, and whoever hands the memory out. */
+static void look_and_allocate(unsigned cpu)
+{
+	pfn_t n;
+	if (cpu & 1 && block_alloc(FRAME_UNCOUNTED, 9, (owner_t){ 100 + cpu }, &n) == OK)
+		wrong_if(block_free(n, 9, (owner_t){ 100 + cpu }) != OK);
+	for (unsigned i = 0; i < PAGES; i++) {
+		struct frame *f = frame_of(pfn(FIRST + (i + cpu * 64) % PAGES));
+		enum frame_class class = frame_class(frame_pfn(f));
+		wrong_if(class != FRAME_FREE && class != FRAME_UNCOUNTED);
+		owner_t owner = frame_owner(f);
+		wrong_if(owner.v >= 100 + THREADS && owner.v != OWNER_MOVING.v);
+	}
+}
+
+static void records_come_up_once_f1(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 200; round++) {
+		ram_end();
+		ram_begin(FIRST, PAGES, FIRST + PAGES);
+		block_add(pfn(FIRST), PAGES);
+		assert_int_equal(threads_run(THREADS, look_and_allocate), 0);
+		assert_null(block_check());
+	}
+}
+
 /* ---- Counting ------------------------------------------------------------------------------ */
 
 static struct frame *shared;
@@ -240,9 +267,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(frames_go_from_cpu_to_cpu),    TEST(counts_are_never_corrupted_i1),
-		TEST(a_frame_is_held_or_freed_f4),  TEST(a_frame_has_one_owner_f6),
-		TEST(of_many_frees_one_is_done_f3),
+		TEST(records_come_up_once_f1),	     TEST(frames_go_from_cpu_to_cpu),
+		TEST(counts_are_never_corrupted_i1), TEST(a_frame_is_held_or_freed_f4),
+		TEST(a_frame_has_one_owner_f6),	     TEST(of_many_frees_one_is_done_f3),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
