@@ -18,7 +18,10 @@ static inline void ram_begin(uint64_t first, uint64_t pages, uint64_t limit)
 	void *table = aligned_alloc(PAGE_SIZE, bytes);
 	if (table == NULL)
 		abort();
-	memset(table, 0xa5, bytes); /* firmware leaves memory as it likes */
+	/* Firmware leaves memory as it likes: here, what harms most where it is believed. */
+	memset(table, 0xa5, bytes);
+	for (uint64_t n = 0; n < bytes / sizeof(struct frame); n++)
+		((struct frame *)table)[n].shape = frame_shape(FRAME_COUNTED, 8, FRAME_LISTED);
 	env_cpu(0);
 	env_ram(pfn(first), pages);
 	block_census = NULL;

@@ -155,7 +155,8 @@ static void blocks_of_chunks_split_and_merge_i5(void **state)
 	pfn_t have[7];
 	ram_end();
 	ram_begin(0, CHUNKS_LIMIT, CHUNKS_LIMIT);
-	block_add_reserved(pfn(0), 3 * FRAME_CHUNK + 7, OWNER_FIRMWARE);
+	block_add_reserved(pfn(0), 3 * FRAME_CHUNK, OWNER_FIRMWARE);
+	block_add_reserved(pfn(CHUNKS_LIMIT - 7), 7, OWNER_FIRMWARE);
 	block_add(pfn(0), CHUNKS_LIMIT);
 	uint64_t free = block_free_frames();
 	for (unsigned round = 0; round < 2; round++) {
