@@ -174,8 +174,11 @@ static void blocks_of_chunks_split_and_merge_i5(void **state)
 	}
 	block_drain();
 	assert_int_equal(block_free_frames(), free);
-	assert_int_equal(block_alloc(FRAME_COUNTED, 11, alice, &have[0]), OK); /* merged again */
+	/* Merged again. */
+	assert_int_equal(block_alloc(FRAME_COUNTED, 10, alice, &have[0]), OK);
+	assert_int_equal(block_alloc(FRAME_COUNTED, 10, alice, &have[1]), OK);
 	give(have[0]);
+	give(have[1]);
 	ram_end();
 	ram_begin(FIRST, PAGES, LIMIT);
 	block_add(pfn(FIRST), PAGES);
