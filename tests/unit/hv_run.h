@@ -34,6 +34,7 @@
 
 #define RUN_BASE UINT64_C(0x100000)   /* RAM begins here */
 #define RUN_LOADER UINT64_C(0x100000) /* bytes of it that the loader keeps */
+#define RUN_KERNEL 0x10000u	      /* bytes from there to the kernel's image */
 #define RUN_ENTRY UINT64_C(0x100040)  /* gpa at which vCPU 0 starts */
 #define RUN_SECOND UINT64_C(0x100080) /* ... and other vCPUs, where a test has them */
 #define RUN_MIB (UINT64_C(1) << 20)
@@ -238,12 +239,13 @@ static inline struct boot_range run_range(uint64_t base, uint64_t size, uint32_t
 
 static struct bootinfo run_boot;
 
-static inline void run_hand_over(const struct run *r, uint64_t pages)
+/*
+ * What a loader leaves: the configuration of `bytes` bytes, which is at RUN_BASE already, a kernel
+ * behind it, and `pages` pages of RAM of which the loader keeps the first.
+ */
+static inline void run_hand_over(uint64_t bytes, uint64_t pages)
 {
-	unsigned char *loader = arch_linear(hpa(RUN_BASE));
-	uint64_t bytes = run_configure(r, loader, 0x10000);
-
-	run_kernel(loader + 0x10000);
+	run_kernel((unsigned char *)arch_linear(hpa(RUN_BASE)) + RUN_KERNEL);
 	run_boot = (struct bootinfo){ .magic = BOOTINFO_MAGIC,
 				      .version = BOOTINFO_VERSION,
 				      .firmware = BOOT_DIRECT,
@@ -253,9 +255,7 @@ static inline void run_hand_over(const struct run *r, uint64_t pages)
 	run_boot.ranges[1] =
 		run_range(RUN_BASE + RUN_LOADER, pages * PAGE_SIZE - RUN_LOADER, BOOT_MEM_USABLE);
 	run_boot.modules[0] = (struct boot_module){ "config.dtb", RUN_BASE, bytes };
-	run_boot.modules[1] = (struct boot_module){ "k", RUN_BASE + 0x10000, 0x100 };
-	if (r->meddle != NULL)
-		r->meddle(&run_boot);
+	run_boot.modules[1] = (struct boot_module){ "k", RUN_BASE + RUN_KERNEL, 0x100 };
 }
 
 static inline void run_child(const struct run *r)
@@ -277,7 +277,9 @@ static inline void run_child(const struct run *r)
 		fake_program(gpa(RUN_SECOND), script_play, &second);
 	if (r->type != NULL)
 		fake_console_type(r->type);
-	run_hand_over(r, pages);
+	run_hand_over(run_configure(r, arch_linear(hpa(RUN_BASE)), RUN_KERNEL), pages);
+	if (r->meddle != NULL)
+		r->meddle(&run_boot);
 	hv_main(&run_boot);
 }
 

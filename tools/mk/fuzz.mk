@@ -33,6 +33,8 @@ fuzz_file = tests/fuzz/fuzz_$(if $(filter image_% devices_%,$(1)),$(firstword $(
 # Where its objects are: the whole hypervisor's are compiled with its variables together.
 fuzz_room = $(if $(filter hypervisor,$(1)),whole,part)
 
+# These keep their variables from run to run: a target's own file, and the mapping that is the machine's RAM.
+FUZZ_KEEPS := tests/fuzz/% tests/fake/env.c
 FUZZ_part  := $(FUZZ_FLAGS)
 FUZZ_whole := $(FUZZ_FLAGS) -include tests/fuzz/sections.h
 
@@ -40,16 +42,10 @@ define fuzz_objects
 $(FUZZ_OUT)/$(1)/%.o: %.c Makefile tools/mk/fuzz.mk tests/fuzz/sections.h tools/thirdparty.lock | $(UNPACKED)
 	$$(call say,HOSTCC,"$$< (fuzz)")
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$(HOSTCC) $(UNIT_CFLAGS) $(if $(filter tests/fuzz/%,$$<),$(FUZZ_FLAGS),$(FUZZ_$(1))) -MMD -MP -c $$< -o $$@
+	$$(Q)$(HOSTCC) $(UNIT_CFLAGS) $$(if $$(filter $(FUZZ_KEEPS),$$<),$$(FUZZ_FLAGS),$$(FUZZ_$(1))) -MMD -MP -c $$< -o $$@
 endef
 $(eval $(call fuzz_objects,part))
 $(eval $(call fuzz_objects,whole))
-
-# A target's own file keeps its variables from run to run.
-$(FUZZ_OUT)/whole/tests/fuzz/%.o: tests/fuzz/%.c Makefile tools/mk/fuzz.mk | $(UNPACKED)
-	$(call say,HOSTCC,"$< (fuzz)")
-	$(Q)mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(UNIT_CFLAGS) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
 
 $(FUZZ_OUT)/third/%.o: $(THIRDPARTY)/%.c tools/mk/fuzz.mk
 	$(call say,HOSTCC,"$< (fuzz)")
