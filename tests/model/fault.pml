@@ -7,7 +7,7 @@
  * columns of both: 2 a fault, 3 another fault, 4 a notice, 5 another notice, 1 another CPU
  * run notices: VCPUS=1 FAULTS=2 CHANGERS=2
  * run vcpus: VCPUS=2 FAULTS=1 CHANGERS=1
- * long both: VCPUS=2 FAULTS=1 CHANGERS=2
+ * long both: VCPUS=2 FAULTS=1 CHANGERS=2 ONLY_WRITES
  * defects of notices: M1 M2 M3 M4 M5 M6 M7 M8 M11 M16 P5
  * defects of vcpus: M15
  */
