@@ -376,7 +376,14 @@ static void h1_pfnmap_is_never_counted(void **state)
 	assert_true(leaf_of(base) & HOST_SPECIAL);
 	assert_int_equal(frame_refs(frame_of(own)), 1);
 	assert_result(OK, drop(base, PAGE_SIZE));
-	frame_put(frame_of(own));
+	/* Nor if its owner says so; the reference that it took for its answer stays its own. */
+	supplier.counted = true;
+	assert_result(OK, touch(base, ACCESS_WRITE));
+	assert_true(leaf_of(base) & HOST_SPECIAL);
+	assert_int_equal(world.space.counted, 0);
+	assert_result(OK, drop(base, PAGE_SIZE));
+	assert_int_equal(frame_refs(frame_of(own)), 2);
+	frame_put_many(frame_of(own), 2);
 }
 
 /* A large COUNTED block of a MIXED region's owner: one reference for one leaf, split or not. */
@@ -402,13 +409,6 @@ static void i1_large_mixed_blocks(void **state)
 }
 
 /* ---- The shared page of zeros ------------------------------------------------------------- */
-
-static struct region_spec zeros(unsigned permissions)
-{
-	struct region_spec spec = anon(permissions);
-	spec.share_zero = true;
-	return spec;
-}
 
 /* H6: reads share one frame; a write breaks it inside a notice, and everybody lets go first. */
 static void h6_a_shared_page_is_broken_in_a_notice(void **state)

@@ -122,6 +122,29 @@ static void slots_of_every_kind(void **state)
 					    "size = \"4K\"; absent; };" });
 }
 
+/* The loader's memory in two ranges, and a file of no bytes. */
+static void in_two_ranges(struct bootinfo *b)
+{
+	b->ranges[2] = b->ranges[1];
+	b->ranges[0].size = RUN_KERNEL / 2;
+	b->ranges[1] =
+		run_range(RUN_BASE + RUN_KERNEL / 2, RUN_LOADER - RUN_KERNEL / 2, BOOT_MEM_LOADER);
+	b->range_count = 3;
+	b->modules[b->module_count++] = (struct boot_module){ "nothing", 0, 0 };
+}
+
+static void files_anywhere_in_the_loader_s_memory(void **state)
+{
+	static const struct step script[] = { WRITE(AREA, 8, 1), END };
+
+	(void)state;
+	run_well(&(struct run){ .script = script, .meddle = in_two_ranges });
+	run(&(struct run){
+		.vms = "a { memory = \"4M\"; kernel = \"k\"; modules = \"k\", \"l\", \"k\"; };" });
+	assert_said("/vms/a: modules: there is no module \"l\"");
+	assert_int_equal(outcome.status, MAIN_EXIT_INPUT);
+}
+
 static void no_self_test(void **state)
 {
 	(void)state;
@@ -340,11 +363,25 @@ static void explained_otherwise(void **state)
 		CALL(owner_move, 0, 0, 0, 0, 0),
 		CALL(owner_move, 0, 0, 0, 0, 0),
 		CALL(step_end, 2, 1, 0, 0, 0),
+		CALL(step, 3, 0, 0, 0, 0),
+		READ(0x160000000, 8,
+		     UINT64_MAX), /* a device access, which is no fault to be told */
+		CALL(protect, AREA + 0x20000, 0x1000, 0, 0, 0),
+		CALL(pin, AREA + 0x20000, 0, 0, 0, REFUSED(NO_PERMISSION)),
+		CALL(owner_take, 0, 0, 0, 0, 0),
+		CALL(owner_take, 0, 0, 0, 0, REFUSED(NO_BACKING)),
+		CALL(step_end, 3, 1, 0, 0, 0),
+		CALL(step, 4, 0, 0, 0, 0),
+		CALL(step_end, 4, 1, 0, 0, 0),
 		END,
 	};
 	(void)state;
 	run_well(&(struct run){
 		.script = script, .devices = POOL, .slots = SLOT(""), .host = "explain;" });
+	assert_not_said("[3] fault");
+	assert_said("[3] pin gpa 0x220000 -> refused: no permission (P8)");
+	assert_said(
+		"[3] graphics: could not be taken away: the region has nothing to show here now");
 	assert_said("[a] fault gpa 0x200000 write -> memslot 0 (memory) -> counted pfn ");
 	assert_said("span 2 MiB -> leaf of 2 MiB (S2, H7, P4)");
 	assert_said("(F3, H1, S3)");
@@ -359,6 +396,7 @@ int main(void)
 		cmocka_unit_test(memory_ends_at_any_point),
 		cmocka_unit_test(device_memory_that_is_too_small),
 		cmocka_unit_test(slots_of_every_kind),
+		cmocka_unit_test(files_anywhere_in_the_loader_s_memory),
 		cmocka_unit_test(no_self_test),
 		cmocka_unit_test(no_vm),
 		cmocka_unit_test(started_by),

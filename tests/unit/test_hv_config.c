@@ -139,6 +139,10 @@ static void defaults(void **state)
 	assert_null(c.vms[0].initrd);
 	assert_null(c.vms[0].cmdline);
 	assert_int_equal(parse(DT "host { selftest; }; };"), OK);
+	assert_int_equal(parse(VM("clock;")), OK);
+	assert_true(c.vms[0].clock);
+	assert_int_equal(parse(DT "vms { a_1 { memory = \"1M\"; kernel = \"k\"; }; }; };"), OK);
+	assert_string_equal(c.vms[0].name, "a_1");
 }
 
 static const struct mistake {
@@ -225,6 +229,13 @@ static const struct mistake {
 	  "/vms/a: modules: more than 8 strings" },
 	{ VM("format = \"elf\";"),
 	  "/vms/a: format: \"elf\" is not one of: auto, linux64, linux32, pvh, multiboot, flat" },
+	{ VM("modules = \"a123456789b123456789c123456789d123456789e123456789f123456789gggg\";"),
+	  "/vms/a: modules: it must be a list of strings of 1 to 63 printable characters" },
+	{ DEVICES("p { driver = \"pool\"; order = <1>; bar = <2>; };"),
+	  "/devices/p: bar: a pool has no BAR" },
+	{ SLOT(GPA "device;"),
+	  "/vms/a/memslot@100000000: device: it must be a node's name, or a reference as in "
+	  "<&label>" },
 	{ VM("clock; no-clock;"), "/vms/a: no-clock: clock is there too" },
 	{ VM("disk { };"), "/vms/a/disk: there is no such node" },
 	/* Memslots. */

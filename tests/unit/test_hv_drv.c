@@ -503,10 +503,39 @@ static void a_space_is_forgotten(void **state)
 	end();
 }
 
+/* N7: of two views one cannot let go, so neither does, and the memory stays where it is. */
+static void an_act_is_refused_whole(void **state)
+{
+	struct notice_turn turn = { false, false };
+	struct space other;
+
+	(void)state;
+	begin();
+	struct device_memory *m = show(1, false, false);
+	uint64_t before = place(m);
+	assert_result(OK, space_create(&other, true));
+	assert_result(OK, device_memory_map(m, &other, hva_range(fix_hva(0), SHARED_BYTES), 0,
+					    device_memory_type(m), false, false));
+	assert_result(OK, fix_fault(&fix.vcpus[0], SLOT_GFN, ACCESS_WRITE));
+	assert_true(notice_turn_take(&other.notifier, &turn));
+	assert_result(BUSY, device_memory_move(m));
+	assert_result(BUSY, device_memory_take(m));
+	assert_false(notice_active(&fix.vm.space.notifier));
+	assert_int_equal(fix.vm.s2.consumer.open, 0);
+	assert_int_equal(place(m), before);
+	notice_turn_done(&other.notifier, &turn);
+	assert_result(OK, device_memory_move(m));
+	assert_int_not_equal(place(m), before);
+	device_memory_forget(&other);
+	space_destroy(&other);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drivers_find_their_devices),
+		cmocka_unit_test(an_act_is_refused_whole),
 		cmocka_unit_test(what_is_missing_is_said),
 		cmocka_unit_test(a_bar_out_of_reach),
 		cmocka_unit_test(a_bar_without_place),

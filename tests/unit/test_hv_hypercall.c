@@ -43,6 +43,18 @@ static void plain_calls(void **state)
 	assert_said("hypercalls 10");
 }
 
+#define FILLED 300
+
+static bool fill(struct vm *vm)
+{
+	char text[FILLED];
+
+	memset(text, 'x', sizeof(text));
+	text[FILLED - 2] = 'y';
+	text[FILLED - 1] = '\n';
+	return vm_write(vm, gpa(AREA), text, sizeof(text)) == OK;
+}
+
 static void console_call(void **state)
 {
 	(void)state;
@@ -51,12 +63,15 @@ static void console_call(void **state)
 		WRITE(AREA + 0x1000, 4, 0x0a21216f), /* "o!!\n" */
 		CALL(console, AREA + 0xffc, 8, 0, 0, 0),
 		CALL(console, AREA, 0, 0, 0, 0),
+		DO(fill),
+		CALL(console, AREA, FILLED, 0, 0, 0), /* in pieces */
 		CALL(console, AREA, 1025, 0, 0, REFUSED(BAD_ARGUMENT)),
 		CALL(console, FAR, 1, 0, 0, REFUSED(NO_MEMSLOT)),
 		END,
 	};
 	run_well(&(struct run){ .script = script });
 	assert_said("hello!!\n");
+	assert_said("xxy\n");
 }
 
 static void end_call(void **state)
@@ -327,6 +342,41 @@ static void pins(void **state)
 				.host = "huge-pages = \"off\";" });
 }
 
+/* Of three pins the first goes first. */
+static bool three_pins(struct vm *vm)
+{
+	pinned = vm->pins[0];
+	return vm->pin_count == 3 && vm_pin_forget(vm, pinned) && !vm_pin_forget(vm, pinned) &&
+	       vm->pin_count == 2 && vm_pin_note(vm, pinned);
+}
+
+static void pins_in_any_order(void **state)
+{
+	(void)state;
+	static const struct step script[] = {
+		TRY(pin, AREA, 0, 0, 0),
+		TRY(pin, AREA + KIB4, 0, 0, 0),
+		TRY(pin, AREA + 2 * KIB4, 0, 0, 0),
+		DO(three_pins),
+		END,
+	};
+	run_well(&(struct run){ .script = script, .host = "huge-pages = \"off\";" });
+}
+
+/* A memslot of a GiB; one over a device where RAM is. */
+static void memslots_large_and_misplaced(void **state)
+{
+	(void)state;
+	static const struct step script[] = {
+		CALL(slot_create, 4 * FAR, 1 << 30, 0, 0, 2),
+		WRITE(4 * FAR + (1 << 29), 8, 1),
+		CALL(slot_create, AREA, 0, 1, 0, REFUSED(OVERLAPS)),
+		CALL(slot_delete, 2, 0, 0, 0, 0),
+		END,
+	};
+	run_well(&(struct run){ .script = script, .devices = POOL, .slots = POOL_SLOT });
+}
+
 static unsigned unpin_step;
 
 static void unpin_it(void *context, struct fake_op *op)
@@ -531,6 +581,8 @@ int main(void)
 		cmocka_unit_test(memslots_leave_nothing),
 		cmocka_unit_test(owners),
 		cmocka_unit_test(pins),
+		cmocka_unit_test(pins_in_any_order),
+		cmocka_unit_test(memslots_large_and_misplaced),
 		cmocka_unit_test(unpins),
 		cmocka_unit_test(too_many_pins),
 		cmocka_unit_test(queries),

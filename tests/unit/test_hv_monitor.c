@@ -66,6 +66,7 @@ static const struct step touches[] = {
 	WRITE(AREA, 8, 1),
 	READ(AREA + 0x1000, 8, 0),
 	READ(SHOWN, 8, 0),
+	TRY(stats_page, AREA + 0x4000, 1, 0, 0),
 	DO(type_now),
 	HALT,
 	HALT,

@@ -125,12 +125,113 @@ static void races_of_on_and_off(void **state)
 			&(struct run){ .script = script, .second = second, .vcpus = 2, .cpus = 2 });
 }
 
+static bool second_interrupts_off(struct vm *vm)
+{
+	fake_irqs_enable(vm->vcpus[1]->arch, false);
+	return true;
+}
+
+static bool second_sleeps(struct vm *vm)
+{
+	return vm->vcpus[1]->state == VCPU_HALTED && vm->vcpus[1]->halted_off;
+}
+
+static bool type_stop(struct vm *vm)
+{
+	(void)vm;
+	fake_console_type("\x1dstop a\r");
+	fake_time_advance(1000000000);
+	return true;
+}
+
+/* The operator goes on when the VM has stopped. */
+static void start_when_stopped(const char *name, const void *object)
+{
+	static bool typed;
+
+	(void)name, (void)object;
+	if (typed || vm_count != 1 || vms[0]->vcpus[0]->state != VCPU_STOPPED)
+		return;
+	typed = true;
+	fake_console_type("vms\rstart a\rvms\r");
+}
+
+static void watch_for_stop(struct bootinfo *boot)
+{
+	(void)boot;
+	env_step = start_when_stopped;
+}
+
+/* Stopped, it runs not one instruction; a vCPU that waits for no interrupt is not woken by it. */
+static void stops_and_goes_on(void **state)
+{
+	static const struct step script[] = {
+		DO(start_second),  YIELD, DO(second_sleeps), DO(type_stop), YIELD,
+		WRITE(WORD, 8, 1), YIELD, DO(second_sleeps), END,
+	};
+	static const struct step second[] = { DO(second_interrupts_off), HALT, END };
+
+	(void)state;
+	run_well(&(struct run){
+		.script = script, .second = second, .vcpus = 2, .meddle = watch_for_stop });
+	assert_said("a: stopped, 2 vCPUs");
+	assert_said("a: running, 2 vCPUs");
+}
+
+static bool type_census(struct vm *vm)
+{
+	(void)vm;
+	fake_console_type("\x1d"
+			  "census\r\x1d");
+	fake_time_advance(1000000000);
+	return true;
+}
+
+/* Frames that move are not counted. */
+static void no_census_while_a_vcpu_runs(void **state)
+{
+	static const struct step script[] = { DO(type_census), WRITE(WORD, 8, 1), NOP, END };
+
+	(void)state;
+	run_well(&(struct run){ .script = script });
+	assert_said("a vCPU runs, and the frames move under it: stop its VM first");
+}
+
+/* The operator answers the prompt that comes when all VMs have ended. */
+static void quit_when_ended(const char *name, const void *object)
+{
+	static bool typed;
+
+	(void)name, (void)object;
+	if (typed || vm_count != 1 || !vm_ended(vms[0]) || vm_done_count() != 1)
+		return;
+	typed = true;
+	fake_console_type("vms\rquit\r");
+}
+
+static void watch_for_end(struct bootinfo *boot)
+{
+	(void)boot;
+	env_step = quit_when_ended;
+}
+
+static void a_prompt_stays(void **state)
+{
+	static const struct step script[] = { WRITE(WORD, 8, 1), END };
+
+	(void)state;
+	run_well(&(struct run){ .script = script, .host = "prompt;", .meddle = watch_for_end });
+	assert_said("all VMs have ended");
+	assert_said("a: ended (powered off: by hypercall), 1 vCPU, ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(goes_off_and_on_again),
-		cmocka_unit_test(all_off),
-		cmocka_unit_test(ends_with_one_off),
+		cmocka_unit_test(goes_off_and_on_again), cmocka_unit_test(all_off),
+		cmocka_unit_test(stops_and_goes_on),
+		cmocka_unit_test(no_census_while_a_vcpu_runs),
+		cmocka_unit_test(a_prompt_stays),	 cmocka_unit_test(ends_with_one_off),
 		cmocka_unit_test(races_of_on_and_off),
 	};
 

@@ -241,6 +241,9 @@ static void h5_clearing_needs_a_notice(void **state)
 	assert_result(OK, notice_begin(&n, &world.space.notifier, first, NOTICE_TRY));
 	EXPECT_BROKEN("notice_covers",
 		      (void)space_clear(&world.space, &n, hva_range(base, 2 * PAGE_SIZE)));
+	EXPECT_BROKEN("notice_covers",
+		      (void)space_clear(&world.space, &n,
+					hva_range(hva(BASE - PAGE_SIZE), 2 * PAGE_SIZE)));
 	assert_result(BAD_ALIGNMENT, space_clear(&world.space, &n, hva_range(base, PAGE_SIZE - 1)));
 	assert_result(OK, space_clear(&world.space, &n, first));
 	notice_end(&n);

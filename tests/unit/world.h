@@ -91,6 +91,13 @@ static inline struct region_spec anon(unsigned permissions)
 	return (struct region_spec){ .kind = REGION_ANON, .permissions = permissions };
 }
 
+static inline struct region_spec zeros(unsigned permissions)
+{
+	struct region_spec spec = anon(permissions);
+	spec.share_zero = true;
+	return spec;
+}
+
 static inline void map(hva_t at, uint64_t bytes, struct region_spec spec)
 {
 	assert_result(OK, space_map(&world.space, hva_range(at, bytes), &spec));
