@@ -173,6 +173,7 @@ race: ## the real code in all orders up to a bound, then in random ones (minutes
 	$(Q)build/race/race --selftest
 	$(Q)build/race/race --model
 	$(Q)build/race/race --all
+	$(Q)build/race/race --all --late
 	$(Q)build/race/race --all --random 100000
 
 clean: ## remove what was built; third-party sources and downloads stay

@@ -83,6 +83,8 @@ void race_be(unsigned thread)
 
 void race_hold(bool on)
 {
+	if (on)
+		race_late_drain();
 	race_on = run.phase == RUNNING && !on;
 }
 
@@ -182,6 +184,7 @@ static void thread_end(void)
 {
 	bool all = true;
 
+	race_late_drain();
 	invariants_check();
 	threads[run.self].done = true;
 	for (unsigned i = 0; i < run.program->threads; i++)
@@ -232,6 +235,7 @@ static void run_begin(const struct race_program *p, race_decide decide)
 		threads_make();
 	if (p->restore != NULL)
 		p->restore();
+	race_late_begin();
 	for (unsigned i = 0; i < RACE_THREADS; i++) {
 		struct thread *t = &threads[i];
 		t->done = t->waiting = t->heard = t->fresh = false;
@@ -427,6 +431,7 @@ void race_relax(void)
 	if (run.phase == OUTSIDE)
 		race_broken("the set-up waits for somebody");
 	struct thread *me = &threads[run.self];
+	race_late_drain();
 	if (me->heard) {
 		pass(NULL);
 	} else {

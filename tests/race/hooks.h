@@ -19,4 +19,12 @@ extern bool race_on;
  */
 void race_access(const volatile void *at, enum race_access what, bool point, const char *function);
 
+/* Stores wait in buffers (tests/race/late.c), if race_late. */
+extern bool race_late;
+/* true: it waits, and the caller stores nothing. at_once: it is sequentially consistent. */
+bool race_late_store(volatile void *at, const void *value, unsigned bytes, bool at_once);
+/* The running thread is about to load what it may have stored; or its stores must be seen now. */
+void race_late_load(const volatile void *at);
+void race_late_drain(void);
+
 #endif

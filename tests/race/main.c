@@ -25,6 +25,7 @@ static const char usage[] =
 	"  --random RUNS   random schedules by priority instead\n"
 	"  --depth N       with so many ordered points (3)\n"
 	"  --seed N        the first number of --random (by the clock, and printed)\n"
+	"  --late          stores are seen as late as a store buffer may have them\n"
 	"  --model         the orders of steps of the models' counterexamples, of M1 and others\n"
 	"  --follow LINE   one order by the names of steps: 0:s2_install,1:-,0:-\n"
 	"  --replay LIST   one schedule, as a failure prints it, with its trace\n"
@@ -83,9 +84,9 @@ static void say_broken(const struct race_program *p)
 
 	printf("%s: BROKEN: %s\n", p->name, outcome.broken);
 	printf("  after %llu schedules, with %u preemptions; again with\n"
-	       "  %s %s --replay %s\n",
+	       "  %s %s%s --replay %s\n",
 	       (unsigned long long)outcome.schedules, outcome.preemptions, program_invocation_name,
-	       p->name, outcome.replay);
+	       race_late ? "--late " : "", p->name, outcome.replay);
 	strcpy(line, outcome.replay);
 	if (options.replay == NULL)
 		(void)race_replay(p, line, options.reads, &again);
@@ -270,6 +271,7 @@ static void options_read(int count, char **words)
 		{ "random", required_argument, NULL, 'r' },
 		{ "depth", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' },
+		{ "late", no_argument, NULL, 'o' },
 		{ "model", no_argument, NULL, 'm' },
 		{ "follow", required_argument, NULL, 'f' },
 		{ "replay", required_argument, NULL, 'p' },
@@ -294,6 +296,7 @@ static void options_read(int count, char **words)
 		case 'j': options.jobs = (unsigned)number(optarg, 64); break;
 		case 'r': options.runs = number(optarg, UINT64_MAX); break;
 		case 's': options.seed = number(optarg, UINT64_MAX); break;
+		case 'o': race_late = true; break;
 		case 'm': options.model = true; break;
 		case 'f': options.follow = optarg; break;
 		case 'p': options.replay = optarg; break;

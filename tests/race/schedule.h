@@ -23,6 +23,9 @@ static inline unsigned race_default(unsigned self, unsigned enabled)
 /* Runs it once. The defect in words (valid until the next run), or NULL. */
 const char *race_run(const struct race_program *p, race_decide decide);
 
+/* Nothing waits in any thread's buffer (tests/race/late.c). */
+void race_late_begin(void);
+
 /* The step that a thread takes next when it goes on; NULL: it stands at none with a name. */
 const char *race_about(unsigned thread);
 bool race_ended(unsigned thread);

@@ -225,6 +225,68 @@ static void defects(void)
 	say(broken_by(&p, 2, "not restored"), "a world that is not restored is noticed");
 }
 
+/* ---- Late stores ------------------------------------------------------------------------------
+ */
+
+static _Atomic unsigned flag_of[2], seen[2], data;
+static bool fenced;
+
+static const char *one_is_seen(void)
+{
+	bool both_missed = seen[0] == 0 && seen[1] == 0;
+
+	flag_of[0] = flag_of[1] = 0;
+	seen[0] = seen[1] = 0;
+	return both_missed ? "each has missed the other" : NULL;
+}
+
+/* Each says that it is there, and looks whether the other is. */
+static void store_and_look(void)
+{
+	unsigned self = race_self();
+
+	atomic_store_explicit(&flag_of[self], 1, memory_order_release);
+	if (fenced)
+		atomic_thread_fence(memory_order_seq_cst);
+	seen[self] = atomic_load_explicit(&flag_of[!self], memory_order_acquire);
+	if (atomic_load_explicit(&flag_of[self], memory_order_relaxed) != 1)
+		race_broken("it does not see its own store");
+}
+
+static void publishes(void)
+{
+	atomic_store_explicit(&data, 7, memory_order_relaxed);
+	atomic_store_explicit(&flag_of[0], 1, memory_order_release);
+}
+
+static void reads_what_is_published(void)
+{
+	if (atomic_load_explicit(&flag_of[0], memory_order_acquire) == 1 &&
+	    atomic_load_explicit(&data, memory_order_relaxed) != 7)
+		race_broken("published before it was there");
+}
+
+static const char *put_back(void)
+{
+	flag_of[0] = data = 0;
+	return NULL;
+}
+
+static void late_stores(void)
+{
+	struct race_program p = program(store_and_look, store_and_look, one_is_seen);
+
+	fenced = false;
+	say(broken_by(&p, 4, NULL), "of two that store and look one sees the other");
+	race_late = true;
+	say(broken_by(&p, 1, "missed"), "unless stores are late");
+	fenced = true;
+	say(broken_by(&p, 4, NULL), "and there is no fence");
+	p = program(publishes, reads_what_is_published, put_back);
+	say(broken_by(&p, 4, NULL), "late stores stay in order");
+	race_late = false;
+}
+
 /* ---- Replay, chance ----------------------------------------------------------------------------
  */
 
@@ -262,6 +324,7 @@ int selftest(void)
 {
 	counts();
 	defects();
+	late_stores();
 	replays();
 	chances();
 	printf("1..%u\n", tests);

@@ -228,10 +228,12 @@ static void a_prompt_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(goes_off_and_on_again), cmocka_unit_test(all_off),
+		cmocka_unit_test(goes_off_and_on_again),
+		cmocka_unit_test(all_off),
 		cmocka_unit_test(stops_and_goes_on),
 		cmocka_unit_test(no_census_while_a_vcpu_runs),
-		cmocka_unit_test(a_prompt_stays),	 cmocka_unit_test(ends_with_one_off),
+		cmocka_unit_test(a_prompt_stays),
+		cmocka_unit_test(ends_with_one_off),
 		cmocka_unit_test(races_of_on_and_off),
 	};
 

@@ -20,7 +20,19 @@
 	(race_on ? race_access((const volatile void *)(p), what, point, __func__) : (void)0)
 #define RACE_READS(p) RACE_NOTE(p, RACE_READ, !RACE_IN("lock.h") && !RACE_IN("host_table.c"))
 #define RACE_WRITES(p) RACE_NOTE(p, RACE_WRITE, !RACE_IN("lock.h"))
-#define RACE_CHANGES(p) RACE_NOTE(p, RACE_CHANGE, !RACE_IN("lock.h"))
+#define RACE_DRAIN() (race_late ? race_late_drain() : (void)0)
+/* A read-modify-write: of what everybody has, and after what the thread has stored before. */
+#define RACE_CHANGES(p) (RACE_NOTE(p, RACE_CHANGE, !RACE_IN("lock.h")), RACE_DRAIN())
+#define RACE_LOOKS(p) (race_late ? race_late_load((const volatile void *)(p)) : (void)0)
+#define RACE_STORE(p, now, order)                                                        \
+	__extension__({                                                                  \
+		RACE_WRITES(p);                                                          \
+		__typeof__(__c11_atomic_load(p, memory_order_relaxed)) race_now = (now); \
+		if (!race_late ||                                                        \
+		    !race_late_store((volatile void *)(p), &race_now, sizeof(race_now),  \
+				     (order) == memory_order_seq_cst))                   \
+			__c11_atomic_store(p, race_now, order);                          \
+	})
 
 #undef atomic_load_explicit
 #undef atomic_store_explicit
@@ -38,9 +50,10 @@
 #undef atomic_exchange
 #undef atomic_fetch_add
 #undef atomic_flag_clear
+#undef atomic_thread_fence
 
-#define atomic_load_explicit(p, order) (RACE_READS(p), __c11_atomic_load(p, order))
-#define atomic_store_explicit(p, v, order) (RACE_WRITES(p), __c11_atomic_store(p, v, order))
+#define atomic_load_explicit(p, order) (RACE_READS(p), RACE_LOOKS(p), __c11_atomic_load(p, order))
+#define atomic_store_explicit(p, v, order) RACE_STORE(p, v, order)
 #define atomic_exchange_explicit(p, v, order) (RACE_CHANGES(p), __c11_atomic_exchange(p, v, order))
 #define atomic_compare_exchange_strong_explicit(p, e, v, yes, no) \
 	(RACE_CHANGES(p), __c11_atomic_compare_exchange_strong(p, e, v, yes, no))
@@ -55,8 +68,9 @@
 	(RACE_CHANGES(p), __c11_atomic_fetch_and(p, v, order))
 #define atomic_flag_test_and_set_explicit(p, order) \
 	(RACE_CHANGES(p), __c11_atomic_exchange(&(p)->_Value, 1, order))
-#define atomic_flag_clear_explicit(p, order) \
-	(RACE_WRITES(p), __c11_atomic_store(&(p)->_Value, 0, order))
+#define atomic_flag_clear_explicit(p, order) RACE_STORE(&(p)->_Value, 0, order)
+#define atomic_thread_fence(order) \
+	((order) == memory_order_seq_cst ? RACE_DRAIN() : (void)0, __c11_atomic_thread_fence(order))
 
 #define atomic_load(p) atomic_load_explicit(p, memory_order_seq_cst)
 #define atomic_store(p, v) atomic_store_explicit(p, v, memory_order_seq_cst)
