@@ -140,7 +140,8 @@ static void files_anywhere_in_the_loader_s_memory(void **state)
 	(void)state;
 	run_well(&(struct run){ .script = script, .meddle = in_two_ranges });
 	run(&(struct run){
-		.vms = "a { memory = \"4M\"; kernel = \"k\"; modules = \"k\", \"l\", \"k\"; };" });
+		.vms = "a { memory = \"4M\"; kernel = \"k\"; modules = \"k\", \"l\", \"k\"; };"
+		       "b { memory = \"4M\"; kernel = \"k\"; };" });
 	assert_said("/vms/a: modules: there is no module \"l\"");
 	assert_int_equal(outcome.status, MAIN_EXIT_INPUT);
 }

@@ -143,6 +143,8 @@ static void defaults(void **state)
 	assert_true(c.vms[0].clock);
 	assert_int_equal(parse(DT "vms { a_1 { memory = \"1M\"; kernel = \"k\"; }; }; };"), OK);
 	assert_string_equal(c.vms[0].name, "a_1");
+	assert_int_equal(parse(DEVICES("s { driver = \"ivshmem\"; bar = <3>; };")), OK);
+	assert_int_equal(c.devices[0].bar, 3);
 }
 
 static const struct mistake {

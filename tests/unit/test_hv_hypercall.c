@@ -371,6 +371,7 @@ static void memslots_large_and_misplaced(void **state)
 		CALL(slot_create, 4 * FAR, 1 << 30, 0, 0, 2),
 		WRITE(4 * FAR + (1 << 29), 8, 1),
 		CALL(slot_create, AREA, 0, 1, 0, REFUSED(OVERLAPS)),
+		CALL(slot_create, FAR + 1, 0, 1, 0, REFUSED(BAD_ALIGNMENT)),
 		CALL(slot_delete, 2, 0, 0, 0, 0),
 		END,
 	};
