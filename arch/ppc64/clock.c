@@ -6,10 +6,17 @@
 #include "arch/ppc64/clock.h"
 
 #include "arch/arch.h"
-#include "arch/ppc64/percpu.h"
+#include "arch/ppc64/vcpu.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 #define HDEC_MAX UINT64_C(0x7fffffff)
+/*
+ * How long a guest is left alone at most. An emulator may hold the hypervisor's doorbell back while
+ * the guest has interrupts off, so a kick is looked for at each; and with a window wanted, whether
+ * the guest has them on.
+ */
+#define LOOK_NS UINT64_C(5000000)
+#define WINDOW_NS UINT64_C(50000)
 
 static uint64_t start, hz_of_timebase;
 static uint64_t ns_per_tick, ticks_per_ns; /* 32.32 */
@@ -76,6 +83,7 @@ void arch_timer_set(uint64_t when_ns)
 
 	this_cpu()->deadline =
 		when_ns == 0 || ticks >= UINT64_MAX - start - 1 ? UINT64_MAX : ticks + start + 1;
+	clock_look();
 }
 
 void clock_arm(uint64_t at_most)
@@ -85,6 +93,18 @@ void clock_arm(uint64_t at_most)
 
 	left = left > at_most ? at_most : left;
 	mtspr(SPR_HDEC, left > HDEC_MAX ? HDEC_MAX : left);
+}
+
+/*
+ * Whatever it depends on calls it: the deadline, the window, the vCPU that is loaded, and the
+ * decrementer when it has come. Once armed it runs on, in the hypervisor too, where it interrupts
+ * nobody (MSR.EE = 0); so an entry needs not arm it.
+ */
+void clock_look(void)
+{
+	const struct arch_vcpu *v = this_cpu()->loaded;
+
+	clock_arm(clock_ticks(v != NULL && v->window ? WINDOW_NS : LOOK_NS));
 }
 
 void clock_due(void)

@@ -11,6 +11,8 @@ const char *clock_init(uint64_t hz);
 void clock_enable(void);
 /* Sets the decrementer for this CPU's deadline, and `at_most` ticks from now. */
 void clock_arm(uint64_t at_most);
+/* The same for an entry: so that a kick is looked for, or a window that is wanted (clock.c). */
+void clock_look(void);
 /* Has this CPU's deadline passed? Then it is taken back. */
 void clock_due(void);
 /* arch_time_ns at a value of the timebase, rounded up. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an exit asks of hv. Three of PAPR's calls are the processor's own affair and are served
- * here: H_CEDE, which is this architecture's way of waiting, H_REGISTER_PROC_TBL, which sets half
- * of the partition table's entry, and H_RANDOM.
+ * The entry, and what an exit asks of hv. Three of PAPR's calls are the processor's own affair and
+ * are served here: H_CEDE, which is this architecture's way of waiting, H_REGISTER_PROC_TBL, which
+ * sets half of the partition table's entry, and H_RANDOM.
  */
+#include "arch/ppc64/assert.h"
 #include "arch/ppc64/clock.h"
 #include "arch/ppc64/percpu.h"
 #include "arch/ppc64/stage2.h"
@@ -85,19 +86,10 @@ static uint64_t random_number(uint64_t *out)
 	return H_HARDWARE;
 }
 
-static bool call(struct arch_vcpu *v, struct exit *out)
+/* Any call but the hypercalls of guests/abi.h. */
+static bool papr_call(struct arch_vcpu *v, struct exit *out)
 {
-	bool user = (v->msr & MSR_PR) != 0;
-
-	if ((v->r[3] & HYPERCALL_MASK) == HYPERCALL_BASE) {
-		out->kind = EXIT_HYPERCALL;
-		out->hypercall.nr = v->r[3] & ~HYPERCALL_MASK;
-		out->hypercall.user = user;
-		for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
-			out->hypercall.arg[i] = v->r[i + 4];
-		return true;
-	}
-	if (user) {
+	if ((v->msr & MSR_PR) != 0) {
 		v->pc -= 4; /* the call is the instruction at fault */
 		inject(v, VECTOR_PROGRAM, SRR1_PRIVILEGED);
 		return false;
@@ -119,6 +111,21 @@ static bool call(struct arch_vcpu *v, struct exit *out)
 	return true;
 }
 
+/* The hypervisor's decrementer, set for the deadline or earlier to look at something. */
+static bool ticked(struct arch_vcpu *v, struct exit *out)
+{
+	bool open = v->window && (v->msr & MSR_EE) != 0;
+	bool due = !open && mfspr(SPR_TB) >= this_cpu()->deadline;
+
+	if (open)
+		v->window = false;
+	if (due)
+		this_cpu()->deadline = UINT64_MAX;
+	clock_look();
+	out->kind = open ? EXIT_IRQ_READY : EXIT_HOST;
+	return open || due; /* else arch_vcpu_run looks for a kick */
+}
+
 static bool storage_taken(struct arch_vcpu *v, struct exit *out, bool fetch)
 {
 	struct storage s = {
@@ -136,32 +143,12 @@ static bool storage_taken(struct arch_vcpu *v, struct exit *out, bool fetch)
 	return true;
 }
 
-/* The hypervisor's decrementer, set for the deadline or earlier to look at something. */
-static bool ticked(struct arch_vcpu *v, struct exit *out)
+/* Kept out of line, so that the loop around the guest has the registers for itself. */
+static __attribute__((noinline)) bool exit_other(struct arch_vcpu *v, unsigned vector,
+						 struct exit *out)
 {
-	if (v->window && (v->msr & MSR_EE) != 0) {
-		v->window = false;
-		out->kind = EXIT_IRQ_READY;
-		return true;
-	}
-	if (mfspr(SPR_TB) < this_cpu()->deadline)
-		return false; /* arch_vcpu_run looks for a kick */
-	this_cpu()->deadline = UINT64_MAX;
-	out->kind = EXIT_HOST;
-	return true;
-}
-
-bool exit_decode(struct arch_vcpu *v, unsigned vector, struct exit *out)
-{
-	if (vector == VECTOR_SYSTEM_CALL) {
-		v->pc = mfspr(SPR_SRR0);
-		v->msr = mfspr(SPR_SRR1);
-		return call(v, out);
-	}
-	v->pc = mfspr(SPR_HSRR0);
-	v->msr = mfspr(SPR_HSRR1);
 	switch (vector) {
-	case VECTOR_HDSI: return storage_taken(v, out, false);
+	case VECTOR_SYSTEM_CALL: return papr_call(v, out);
 	case VECTOR_HISI: v->msr &= ~SRR1_CAUSE; return storage_taken(v, out, true);
 	case VECTOR_HDEC: return ticked(v, out);
 	case VECTOR_HEAI:
@@ -172,4 +159,76 @@ bool exit_decode(struct arch_vcpu *v, unsigned vector, struct exit *out)
 	case VECTOR_MACHINE_CHECK: return unhandled(out, "a machine check while the guest ran");
 	default: return unhandled(out, "an exception that was not asked for");
 	}
+}
+
+static inline bool hypercall(const struct arch_vcpu *v, struct exit *out)
+{
+	/* All loads first: the compiler cannot know that *out is elsewhere. */
+	const uint64_t nr = v->r[3], a = v->r[4], b = v->r[5], c = v->r[6], d = v->r[7];
+
+	out->kind = EXIT_HYPERCALL;
+	out->hypercall.user = (v->msr & MSR_PR) != 0;
+	out->hypercall.nr = nr & ~HYPERCALL_MASK;
+	out->hypercall.arg[0] = a;
+	out->hypercall.arg[1] = b;
+	out->hypercall.arg[2] = c;
+	out->hypercall.arg[3] = d;
+	return true;
+}
+
+/* The two kinds that are frequent, and all others. true: *out is for hv; false: served. */
+static inline bool exit_decode(struct arch_vcpu *v, unsigned vector, struct exit *out)
+{
+	if (vector == VECTOR_SYSTEM_CALL) {
+		v->pc = mfspr(SPR_SRR0);
+		v->msr = mfspr(SPR_SRR1);
+		if (__builtin_expect((v->r[3] & HYPERCALL_MASK) == HYPERCALL_BASE, true))
+			return hypercall(v, out);
+		return exit_other(v, vector, out);
+	}
+	v->pc = mfspr(SPR_HSRR0);
+	v->msr = mfspr(SPR_HSRR1);
+	if (__builtin_expect(vector == VECTOR_HDSI, true))
+		return storage_taken(v, out, false);
+	return exit_other(v, vector, out);
+}
+
+/* One entry and exit: the vector. guest_enter keeps r1, r2 and r31 only. */
+static inline unsigned enter(struct arch_vcpu **v)
+{
+	register uint64_t vector __asm__("r3") = (uint64_t)(uintptr_t)*v;
+	register struct arch_vcpu *same __asm__("r4");
+
+	__asm__ volatile("bl guest_enter"
+			 : "+r"(vector), "=r"(same)
+			 :
+			 : "r0", "r5", "r6", "r7", "r8", "r9", "r10", "r11", "r12", "r14", "r15",
+			   "r16", "r17", "r18", "r19", "r20", "r21", "r22", "r23", "r24", "r25",
+			   "r26", "r27", "r28", "r29", "r30", "lr", "ctr", "xer", "cr0", "cr1",
+			   "cr2", "cr3", "cr4", "cr5", "cr6", "cr7", "memory");
+	*v = same;
+	return (unsigned)vector;
+}
+
+/*
+ * Part of hv's loop where the linker can see both: then the loop alone saves the registers that the
+ * guest's take the place of.
+ */
+__attribute__((always_inline)) void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
+{
+	unsigned vector;
+
+	PPC64_ASSERT(v->loaded && this_cpu()->loaded == v,
+		     "a vCPU is entered on a CPU that it was not loaded on");
+	do {
+		struct cpu *c = this_cpu();
+
+		if (__builtin_expect(atomic_load_explicit(&c->kicked, memory_order_relaxed),
+				     false)) {
+			atomic_store_explicit(&c->kicked, false, memory_order_relaxed);
+			out->kind = EXIT_HOST;
+			return;
+		}
+		vector = enter(&v);
+	} while (!exit_decode(v, vector, out));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An interrupt taken by the guest at its own vector, done as the processor would (Power ISA 3.0B,
  * book III, 6.4.3); AIL is 0 and ILE 1 for every guest. */
+#include "arch/ppc64/clock.h"
 #include "arch/ppc64/vcpu.h"
 
 void inject(struct arch_vcpu *v, unsigned vector, uint64_t cause)
@@ -26,6 +27,7 @@ void arch_vcpu_irq_inject(struct arch_vcpu *v, unsigned irq)
 void arch_vcpu_irq_window(struct arch_vcpu *v, bool wanted)
 {
 	v->window = wanted;
+	clock_look();
 }
 
 int arch_vcpu_irq_retired(struct arch_vcpu *v)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What each CPU has of its own. HSPRG0 points to it. */
+/*
+ * What each CPU has of its own. HSPRG0 points to it, but while a guest runs to its vCPU: at a
+ * CONTEXT in either case, which is where an interrupt keeps the registers.
+ */
 #ifndef ARCH_PPC64_PERCPU_H
 #define ARCH_PPC64_PERCPU_H
 
@@ -11,12 +14,20 @@
 #include "arch/ppc64/cpu.h"
 #include "arch/ppc64/offsets.h"
 
+/* offsets.h; handler: where the vectors go on; cpu: whose HSPRG0 it is in, or is to be again. */
+#define CONTEXT                             \
+	uint64_t r[32];                     \
+	uint64_t pc, msr, lr, ctr, cr, xer; \
+	uint64_t handler;                   \
+	struct cpu *cpu
+
+struct cpu;
+struct context {
+	CONTEXT;
+};
+
 struct cpu {
-	_Alignas(64) uint64_t r11; /* at an interrupt */
-	uint64_t r12, ctr;
-	uint64_t handler;	/* where the vectors go on */
-	uint64_t sp;		/* the hypervisor's, while a guest runs */
-	struct arch_vcpu *vcpu; /* the one that runs */
+	_Alignas(64) struct context context; /* of the hypervisor itself, at an exception */
 	unsigned id;
 	uint32_t pir;
 	unsigned char *stack; /* its lowest byte */

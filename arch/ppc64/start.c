@@ -16,28 +16,29 @@
 #include "arch/ppc64/stage2.h"
 #include "boot/bootinfo.h"
 
-#define CACHE_LINE 128u
+#define CACHE_BLOCK 128u /* of dcbz */
 
 const char arch_name[] = "ppc64";
 
 extern unsigned char boot_stack[];
 extern const unsigned char host_trap[];
 
-_Static_assert(offsetof(struct cpu, r11) == CPU_R11, "traps.S uses it");
-_Static_assert(offsetof(struct cpu, r12) == CPU_R12, "traps.S uses it");
-_Static_assert(offsetof(struct cpu, ctr) == CPU_CTR, "traps.S uses it");
-_Static_assert(offsetof(struct cpu, handler) == CPU_HANDLER, "traps.S uses it");
-_Static_assert(offsetof(struct cpu, sp) == CPU_SP, "traps.S uses it");
-_Static_assert(offsetof(struct cpu, vcpu) == CPU_VCPU, "traps.S uses it");
-_Static_assert(offsetof(struct trap_frame, vector) == TRAP_VECTOR, "traps.S uses it");
-_Static_assert(offsetof(struct trap_frame, lr) == TRAP_LR, "traps.S uses it");
-_Static_assert(offsetof(struct trap_frame, ctr) == TRAP_CTR, "traps.S uses it");
-_Static_assert(sizeof(struct trap_frame) <= TRAP_BYTES, "traps.S uses it");
+_Static_assert(offsetof(struct cpu, context) == 0, "HSPRG0 points to both");
+_Static_assert(offsetof(struct context, r) == CONTEXT_R, "traps.S uses it");
+_Static_assert(offsetof(struct context, pc) == CONTEXT_PC, "traps.S uses it");
+_Static_assert(offsetof(struct context, msr) == CONTEXT_MSR, "traps.S uses it");
+_Static_assert(offsetof(struct context, lr) == CONTEXT_LR, "traps.S uses it");
+_Static_assert(offsetof(struct context, ctr) == CONTEXT_CTR, "traps.S uses it");
+_Static_assert(offsetof(struct context, cr) == CONTEXT_CR, "traps.S uses it");
+_Static_assert(offsetof(struct context, xer) == CONTEXT_XER, "traps.S uses it");
+_Static_assert(offsetof(struct context, handler) == CONTEXT_HANDLER, "traps.S uses it");
+_Static_assert(offsetof(struct context, cpu) == CONTEXT_CPU, "traps.S uses it");
 
 /* Interrupts little-endian, and where they find struct cpu. */
 static void cpu_early(struct cpu *c)
 {
-	c->handler = (uint64_t)(uintptr_t)host_trap;
+	c->context.handler = (uint64_t)(uintptr_t)host_trap;
+	c->context.cpu = c;
 	mtspr(SPR_HSPRG0, (uint64_t)(uintptr_t)c);
 	mtspr(SPR_HID0, mfspr(SPR_HID0) | HID0_HILE);
 	isync();
@@ -80,6 +81,8 @@ const char *arch_init(struct bootinfo *boot)
 		return why;
 	if (!platform.radix)
 		return "this processor has no radix translation (POWER9 or later is needed)";
+	if (platform.cache_block != CACHE_BLOCK)
+		return "the blocks of this processor's data cache are not of 128 bytes";
 	if ((why = clock_init(platform.timebase_hz)) != NULL || (why = stage2_init()) != NULL)
 		return why;
 	if (platform.cpus_left_off != 0)
@@ -146,25 +149,26 @@ void arch_device_write(void *at, uint32_t bytes, uint32_t value)
 		__asm__ volatile("sync\n\tstwcix %0, 0, %1" : : "r"(value), "r"(at) : "memory");
 }
 
-/* Data caches are coherent, instruction caches do not look at them. */
+/*
+ * Data caches are coherent, and the instruction caches of POWER9 and POWER10 see stores. What is
+ * left is to put the stores before what a processor may have fetched ahead: the stores first, then
+ * one icbi, of any block, for all that was fetched, on this CPU. Any other fetches from there only
+ * after its way into the guest, which synchronises (Power ISA 3.0B, book II, 1.8 and 4.3; the
+ * general sequence there has a dcbst and an icbi for each block).
+ */
 void arch_guest_sync(const void *at, size_t bytes, bool written)
 {
-	uint64_t from = (uint64_t)(uintptr_t)at & ~(uint64_t)(CACHE_LINE - 1);
-	uint64_t end = (uint64_t)(uintptr_t)at + bytes;
-
-	if (!written)
-		return;
-	for (uint64_t p = from; p < end; p += CACHE_LINE)
-		__asm__ volatile("dcbst 0, %0" : : "r"(p) : "memory");
-	__asm__ volatile("sync" : : : "memory");
-	for (uint64_t p = from; p < end; p += CACHE_LINE)
-		__asm__ volatile("icbi 0, %0" : : "r"(p) : "memory");
-	__asm__ volatile("sync\n\tisync" : : : "memory");
+	if (written && bytes != 0)
+		__asm__ volatile("sync\n\ticbi 0, %0\n\tisync" : : "r"(at) : "memory");
 }
 
+/* A block at a time (dcbz), without reading it first. */
 void arch_page_clear(void *page)
 {
-	memset(page, 0, PAGE_SIZE);
+	char *at = page;
+
+	for (unsigned i = 0; i < PAGE_SIZE / CACHE_BLOCK; i++, at += CACHE_BLOCK)
+		__asm__ volatile("dcbz 0, %0" : : "r"(at) : "memory");
 	arch_guest_sync(page, PAGE_SIZE, true);
 }
 
@@ -195,7 +199,7 @@ void arch_cpu_idle(void)
 	register uint64_t kind __asm__("r5") = UINT64_C(5) << 27;
 	__asm__ volatile(".long 0x7c0001dc | 5 << 11" : : "r"(kind) : "memory");
 	clock_due();
-	clock_arm(UINT64_MAX);
+	clock_look();
 	smp_stop_point();
 }
 

@@ -10,6 +10,7 @@
 struct platform {
 	uint64_t timebase_hz; /* 0: not said */
 	bool radix;
+	uint32_t cache_block; /* bytes, of the data cache; 0: not said */
 	unsigned cpu_count;
 	unsigned cpus_left_off; /* those beyond ARCH_MAX_CPUS */
 	uint32_t pir[ARCH_MAX_CPUS];
@@ -34,14 +35,10 @@ void smp_stop_others(void);
 /* Stays for ever if the machine ends. */
 void smp_stop_point(void);
 
-struct trap_frame {
-	uint64_t r[32];
-	uint64_t vector, lr, ctr;
-};
-
 /* traps.c */
 void traps_install(void);
-/* From traps.S. */
-_Noreturn void trap_taken(const struct trap_frame *f);
+/* From traps.S: an exception of the hypervisor itself. */
+struct context;
+_Noreturn void trap_taken(const struct context *c, uint64_t vector);
 
 #endif

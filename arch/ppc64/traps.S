@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Interrupts, and the way into a guest and out. The vectors are copied to address 0, where all
- * interrupts go (AIL = 0), in real mode and little-endian (HID0.HILE). Each keeps what it needs in
- * struct cpu and goes on where cpu->handler says: guest_left while a guest runs, host_trap else.
+ * interrupts go (AIL = 0), in real mode and little-endian (HID0.HILE). HSPRG0 points to the CONTEXT
+ * (percpu.h) of what they interrupt, a vCPU's or the CPU's own: there they keep what they need, and
+ * go on where its `handler` says, which is guest_left or host_trap.
  */
 #include "arch/ppc64/offsets.h"
 
@@ -19,17 +20,17 @@ vectors:
 	.rept (0x2000 - 0x100) / 32
 	mtspr HSPRG1, %r13
 	mfspr %r13, HSPRG0
-	std %r12, CPU_R12(%r13)
+	std %r12, CONTEXT_R + 8 * 12(%r13)
 	li %r12, vector
 	b vector_common
 	.skip 12
 	.set vector, vector + 32
 	.endr
 vector_common:
-	std %r11, CPU_R11(%r13)
+	std %r11, CONTEXT_R + 8 * 11(%r13)
 	mfctr %r11
-	std %r11, CPU_CTR(%r13)
-	ld %r11, CPU_HANDLER(%r13)
+	std %r11, CONTEXT_CTR(%r13)
+	ld %r11, CONTEXT_HANDLER(%r13)
 	mtctr %r11
 	bctr
 vectors_end:
@@ -42,97 +43,79 @@ vectors_end:
 	.endr
 	.endm
 
-	/* unsigned guest_enter(struct arch_vcpu *v): enters; comes back with the vector. */
+	/* Behind the vectors: r13 = CONTEXT, r12 = the vector; all that they have not kept. */
+	.macro keep_registers
+	each std, 0, 10, %r13, CONTEXT_R
+	each std, 14, 31, %r13, CONTEXT_R
+	mfspr %r5, HSPRG1
+	mflr %r6
+	mfcr %r7
+	mfxer %r8
+	std %r5, CONTEXT_R + 8 * 13(%r13)
+	std %r6, CONTEXT_LR(%r13)
+	std %r7, CONTEXT_CR(%r13)
+	std %r8, CONTEXT_XER(%r13)
+	.endm
+
+	/*
+	 * Enters the guest of r3 = struct arch_vcpu; comes back with r3 = the vector, r4 = the
+	 * vCPU. Not a C function: it keeps r1, r2 and r31 and nothing else. Its one caller
+	 * (exits.c) says so to the compiler, which then saves what it needs and no more.
+	 */
 	.text
 	.globl guest_enter
 	.balign 32
 guest_enter:
 	mflr %r0
-	std %r0, 16(%r1)
-	stdu %r1, -288(%r1)
-	mfcr %r0
-	std %r0, 280(%r1)
-	std %r2, 24(%r1)
-	each std, 14, 31, %r1, 0
-	mfspr %r4, HSPRG0
-	std %r1, CPU_SP(%r4)
-	std %r3, CPU_VCPU(%r4)
-	lis %r5, guest_left@h
-	ori %r5, %r5, guest_left@l
-	std %r5, CPU_HANDLER(%r4)
-	ld %r5, VCPU_PC(%r3)
-	ld %r6, VCPU_MSR(%r3)
-	ld %r7, VCPU_LR(%r3)
-	ld %r8, VCPU_CTR(%r3)
-	ld %r9, VCPU_CR(%r3)
-	ld %r10, VCPU_XER(%r3)
+	std %r1, VCPU_HOST_SP(%r3)
+	std %r0, VCPU_HOST_LR(%r3)
+	std %r31, VCPU_HOST_R31(%r3)
+	mtspr HSPRG0, %r3
+	ld %r5, CONTEXT_PC(%r3)
+	ld %r6, CONTEXT_MSR(%r3)
+	ld %r7, CONTEXT_LR(%r3)
+	ld %r8, CONTEXT_CTR(%r3)
+	ld %r9, CONTEXT_CR(%r3)
+	ld %r10, CONTEXT_XER(%r3)
 	mtspr HSRR0, %r5
 	mtspr HSRR1, %r6
 	mtlr %r7
 	mtctr %r8
 	mtcr %r9
 	mtxer %r10
-	each ld, 4, 31, %r3, VCPU_R
-	ld %r0, VCPU_R(%r3)
-	ld %r1, VCPU_R + 8(%r3)
-	ld %r2, VCPU_R + 16(%r3)
-	ld %r3, VCPU_R + 24(%r3)
+	each ld, 4, 31, %r3, CONTEXT_R
+	ld %r0, CONTEXT_R(%r3)
+	ld %r1, CONTEXT_R + 8(%r3)
+	ld %r2, CONTEXT_R + 16(%r3)
+	ld %r3, CONTEXT_R + 24(%r3)
 	hrfid
 
+	.globl guest_left
 	.balign 32
 guest_left:
-	ld %r11, CPU_VCPU(%r13)
-	each std, 0, 10, %r11, VCPU_R
-	each std, 14, 31, %r11, VCPU_R
-	ld %r3, CPU_R11(%r13)
-	ld %r4, CPU_R12(%r13)
-	mfspr %r5, HSPRG1
-	ld %r6, CPU_CTR(%r13)
-	mflr %r7
-	mfcr %r8
-	mfxer %r9
-	std %r3, VCPU_R + 88(%r11)
-	std %r4, VCPU_R + 96(%r11)
-	std %r5, VCPU_R + 104(%r11)
-	std %r6, VCPU_CTR(%r11)
-	std %r7, VCPU_LR(%r11)
-	std %r8, VCPU_CR(%r11)
-	std %r9, VCPU_XER(%r11)
-	lis %r5, host_trap@h
-	ori %r5, %r5, host_trap@l
-	std %r5, CPU_HANDLER(%r13)
-	ld %r1, CPU_SP(%r13)
+	keep_registers
+	ld %r5, CONTEXT_CPU(%r13)
+	ld %r6, VCPU_HOST_LR(%r13)
+	ld %r1, VCPU_HOST_SP(%r13)
+	ld %r31, VCPU_HOST_R31(%r13)
+	mtspr HSPRG0, %r5
+	mtlr %r6
+	lis %r2, .TOC.@h
+	ori %r2, %r2, .TOC.@l
 	mr %r3, %r12
-	each ld, 14, 31, %r1, 0
-	ld %r2, 24(%r1)
-	ld %r0, 280(%r1)
-	mtcr %r0
-	addi %r1, %r1, 288
-	ld %r0, 16(%r1)
-	mtlr %r0
+	mr %r4, %r13
 	blr
 
 	/* An exception of the hypervisor itself: it is told, and does not come back. */
 	.globl host_trap
 	.balign 32
 host_trap:
-	stdu %r1, -(TRAP_BYTES + 512)(%r1)
-	each std, 0, 10, %r1, 64 + TRAP_R
-	each std, 14, 31, %r1, 64 + TRAP_R
-	ld %r3, CPU_R11(%r13)
-	ld %r4, CPU_R12(%r13)
-	mfspr %r5, HSPRG1
-	ld %r6, CPU_CTR(%r13)
-	mflr %r7
-	std %r3, 64 + TRAP_R + 88(%r1)
-	std %r4, 64 + TRAP_R + 96(%r1)
-	std %r5, 64 + TRAP_R + 104(%r1)
-	std %r6, 64 + TRAP_CTR(%r1)
-	std %r7, 64 + TRAP_LR(%r1)
-	std %r12, 64 + TRAP_VECTOR(%r1)
+	keep_registers
+	stdu %r1, -512(%r1)
 	lis %r2, .TOC.@h
 	ori %r2, %r2, .TOC.@l
-	addi %r3, %r1, 64
+	mr %r3, %r13
+	mr %r4, %r12
 	bl trap_taken
 	nop
 	b .

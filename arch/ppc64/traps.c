@@ -48,22 +48,22 @@ static const char *name_of(uint64_t vector)
 	}
 }
 
-void trap_taken(const struct trap_frame *f)
+void trap_taken(const struct context *c, uint64_t vector)
 {
 	static _Atomic bool reporting;
-	bool hypervisor = f->vector >= 0x900 && f->vector != VECTOR_SYSTEM_CALL;
+	bool hypervisor = vector >= 0x900 && vector != VECTOR_SYSTEM_CALL;
 	uint64_t pc = hypervisor ? mfspr(SPR_HSRR0) : mfspr(SPR_SRR0);
 	uint64_t msr = hypervisor ? mfspr(SPR_HSRR1) : mfspr(SPR_SRR1);
 
 	if (atomic_exchange(&reporting, true))
 		arch_machine_end(ARCH_END_HALT, 0);
 	say("\r\nexception in the hypervisor: ");
-	say(name_of(f->vector));
-	say_hex("\r\n  vector ", f->vector);
+	say(name_of(vector));
+	say_hex("\r\n  vector ", vector);
 	say_hex("  pc ", pc);
 	say_hex("  msr ", msr);
 	say_hex("  dar ", mfspr(SPR_DAR));
-	say_hex("  lr ", f->lr);
+	say_hex("  lr ", c->lr);
 	for (unsigned i = 0; i < 32; i++) {
 		char name[] = "  r?? ";
 
@@ -71,8 +71,8 @@ void trap_taken(const struct trap_frame *f)
 		name[4] = (char)('0' + i % 10);
 		if (i % 4 == 0)
 			say("\r\n");
-		say_hex(name, f->r[i]);
+		say_hex(name, c->r[i]);
 	}
 	say("\r\n");
-	hv_stop(name_of(f->vector), pc, f->vector);
+	hv_stop(name_of(vector), pc, vector);
 }

@@ -22,25 +22,35 @@ static void threads(const void *t, int node, struct platform *p)
 	}
 }
 
-/* skiboot names the features of the processor one by one
- * (doc/device-tree/ibm,powerpc-cpu-features). */
+/*
+ * skiboot names the features of the processor one by one
+ * (doc/device-tree/ibm,powerpc-cpu-features). Without it (boot/bios_ppc64.S) there is no such list:
+ * then the version counts, by which entry.S has let no other than POWER9 and its successors in.
+ */
 static bool has_radix(const void *t)
 {
 	int features = fdt_node_offset_by_compatible(t, -1, "ibm,powerpc-cpu-features");
 
-	return features >= 0 && fdt_subnode_offset(t, features, "mmu-radix") >= 0;
+	return features < 0 || fdt_subnode_offset(t, features, "mmu-radix") >= 0;
+}
+
+/* A number of one cell; `otherwise`: there is none. */
+static uint32_t cell(const void *t, int node, const char *name, uint32_t otherwise)
+{
+	int bytes;
+	const fdt32_t *value = fdt_getprop(t, node, name, &bytes);
+
+	return value != NULL && bytes == 4 ? fdt32_to_cpu(*value) : otherwise;
 }
 
 static void cpu(const void *t, int node, struct platform *p)
 {
-	int bytes;
-	const char *type = fdt_getprop(t, node, "device_type", &bytes);
-	const fdt32_t *hz = fdt_getprop(t, node, "timebase-frequency", &bytes);
+	const char *type = fdt_getprop(t, node, "device_type", NULL);
 
 	if (type == NULL || strcmp(type, "cpu") != 0)
 		return;
-	if (hz != NULL && bytes == 4)
-		p->timebase_hz = fdt32_to_cpu(*hz);
+	p->timebase_hz = cell(t, node, "timebase-frequency", (uint32_t)p->timebase_hz);
+	p->cache_block = cell(t, node, "d-cache-block-size", p->cache_block);
 	threads(t, node, p);
 }
 

@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A vCPU's life: made, started in the state a loader or RTAS asks for, brought onto a CPU, entered.
- */
+/* A vCPU's life: made, started in the state a loader or RTAS asks for, brought onto a CPU. */
 #include "arch/ppc64/vcpu.h"
 
 #include <string.h>
 
-#include "arch/ppc64/assert.h"
 #include "arch/ppc64/clock.h"
 #include "arch/ppc64/percpu.h"
 #include "arch/ppc64/stage2.h"
 
-/*
- * How long an entry lasts at most. An emulator may hold the hypervisor's doorbell back while the
- * guest has interrupts off, so a kick is looked for at each; and with a window wanted, whether the
- * guest has them on.
- */
-#define LOOK_NS UINT64_C(5000000)
-#define WINDOW_NS UINT64_C(50000)
-
 const unsigned arch_vcpu_order = 0;
 
-_Static_assert(offsetof(struct arch_vcpu, pc) == VCPU_PC, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, msr) == VCPU_MSR, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, lr) == VCPU_LR, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, ctr) == VCPU_CTR, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, cr) == VCPU_CR, "traps.S uses it");
-_Static_assert(offsetof(struct arch_vcpu, xer) == VCPU_XER, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, r) == CONTEXT_R, "HSPRG0 points to it");
+_Static_assert(offsetof(struct arch_vcpu, cpu) == CONTEXT_CPU, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, host_sp) == VCPU_HOST_SP, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, host_lr) == VCPU_HOST_LR, "traps.S uses it");
+_Static_assert(offsetof(struct arch_vcpu, host_r31) == VCPU_HOST_R31, "traps.S uses it");
 _Static_assert(offsetof(struct fp_state, fpscr) == FP_FPSCR, "fp.S uses it");
 _Static_assert(offsetof(struct fp_state, vscr) == FP_VSCR, "fp.S uses it");
 _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
@@ -33,6 +22,7 @@ _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
 void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2)
 {
 	memset(v, 0, sizeof *v);
+	v->handler = (uint64_t)(uintptr_t)guest_left;
 	v->owner = owner;
 	v->index = index;
 	v->s2 = s2;
@@ -68,6 +58,8 @@ void arch_vcpu_load(struct arch_vcpu *v)
 
 	c->loaded = v;
 	v->loaded = true;
+	v->cpu = c;
+	clock_look();
 	fp_load(&v->fp);
 #define X(name) mtspr(SPR_##name, v->supervisor.name);
 	SUPERVISOR_REGISTERS(X)
@@ -96,22 +88,6 @@ void arch_vcpu_unload(struct arch_vcpu *v)
 	fp_save(&v->fp);
 	v->loaded = false;
 	c->loaded = NULL;
-}
-
-void arch_vcpu_run(struct arch_vcpu *v, struct exit *out)
-{
-	struct cpu *c = this_cpu();
-
-	PPC64_ASSERT(v->loaded && c->loaded == v,
-		     "a vCPU is entered on a CPU that it was not loaded on");
-	do {
-		if (atomic_load_explicit(&c->kicked, memory_order_relaxed)) {
-			atomic_store_explicit(&c->kicked, false, memory_order_relaxed);
-			out->kind = EXIT_HOST;
-			return;
-		}
-		clock_arm(clock_ticks(v->window ? WINDOW_NS : LOOK_NS));
-	} while (!exit_decode(v, guest_enter(v), out));
 }
 
 void arch_vcpu_hypercall_return(struct arch_vcpu *v, uint64_t value)

@@ -10,7 +10,7 @@
 
 #include "arch/arch.h"
 #include "arch/ppc64/cpu.h"
-#include "arch/ppc64/offsets.h"
+#include "arch/ppc64/percpu.h"
 
 /* Moved by load and unload as they are; the decrementer, which runs on, is not among them. */
 #define SUPERVISOR_REGISTERS(X) \
@@ -61,8 +61,8 @@ struct io_plan {
 };
 
 struct arch_vcpu {
-	uint64_t r[32]; /* up to xer: offsets.h */
-	uint64_t pc, msr, lr, ctr, cr, xer;
+	CONTEXT;			     /* first: percpu.h */
+	uint64_t host_sp, host_lr, host_r31; /* traps.S */
 
 	struct vcpu *owner;
 	struct arch_s2 *s2;
@@ -94,14 +94,11 @@ enum result gwalk(struct arch_vcpu *v, uint64_t ea, uint64_t *at);
 /* vcpu.c: the guest's process table (as stage2_process_table has it) and process. While loaded. */
 void vcpu_space(const struct arch_vcpu *v, uint64_t *table, uint64_t *pid);
 
-/* exits.c: true: *out is for hv; false: served, the guest goes on. */
-bool exit_decode(struct arch_vcpu *v, unsigned vector, struct exit *out);
-
 /* inject.c: the guest takes an interrupt of its own at the next entry. Only while loaded. */
 void inject(struct arch_vcpu *v, unsigned vector, uint64_t cause);
 
-/* traps.S */
-unsigned guest_enter(struct arch_vcpu *v);
+/* traps.S, by its address only. */
+extern const unsigned char guest_left[];
 /* fp.S */
 void fp_save(struct fp_state *to);
 void fp_load(const struct fp_state *from);

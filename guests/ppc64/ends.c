@@ -7,7 +7,9 @@
 #include "guests/lib/ends.h"
 #include "guests/lib/guest.h"
 
-#define NOTHING 0x1c0000000ull /* 7 GiB: no memslot of the host */
+#define NOTHING 0x1c0000000ull	   /* 7 GiB: no memslot of the host */
+#define PROGRAM_CAUSES 0x1e0000ull /* of SRR1: bits 43 to 46 */
+#define ILLEGAL 0x80000ull
 
 static const uint32_t no_mask[] = { 0, 0 };
 
@@ -42,12 +44,24 @@ static void illegal(void)
 	__asm__ volatile(".long 0");
 }
 
+/* SRR1 after a program interrupt: why it came. A call of the hypervisor sets it too. */
+static uint64_t program_cause(void)
+{
+	uint64_t srr1;
+
+	__asm__ volatile("mfsrr1 %0" : "=r"(srr1));
+	return srr1 & PROGRAM_CAUSES;
+}
+
 /* Not an end: the guest gets interrupts of its own, and goes on. */
 static void interrupts(void)
 {
 	report_equal(catch_trap(read_nothing), NOTHING_THERE, "a read of nothing");
 	report_equal(catch_trap(run_nothing), NOTHING_THERE, "a jump to nothing");
-	report_equal(catch_trap(illegal), 0x700, "an illegal instruction is a program interrupt");
+	int vector = catch_trap(illegal);
+	uint64_t cause = program_cause();
+	report_equal((uint64_t)vector, 0x700, "an illegal instruction is a program interrupt");
+	report_equal(cause, ILLEGAL, "... that says so");
 	report_equal(catch_trap(illegal), 0x700, "once more");
 	finish();
 }
