@@ -55,8 +55,9 @@ BOOT_x86    := $(BOOT_COMMON) $(wildcard boot/pvh*.c boot/pvh*.S)
 LOADER_x86  := BOOTX64.EFI
 BOOT_arm64  := $(BOOT_COMMON) $(wildcard boot/direct_arm64.c boot/direct_arm64.S)
 LOADER_arm64 := BOOTAA64.EFI
-# skiboot enters the ELF file itself.
+# skiboot enters the ELF file itself; bios.bin does instead of it.
 BOOT_ppc64  := $(BOOT_COMMON) $(wildcard boot/opal*.c)
+LOADER_ppc64 := bios.bin
 
 SOURCES := $(wildcard mm/*.c hv/*.c hv/dev/*.c hv/drv/*.c hv/machine/$(MACHINE)*.c \
 	hv/machine/elf_image.c) \

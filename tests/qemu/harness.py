@@ -50,7 +50,7 @@ class Run:
     reason: str = ""          # of the hypervisor's last line; "": not looked at
     says: tuple = ()
     never: tuple = (r"report: .* FAIL", r"selfcheck: \S+ FAIL", r"assertion|broken:|UBSan",
-                    r"census: (?!every).*")
+                    r"CPU \d+ does not start", r"census: (?!every).*")
     limit: float = 60.0
     stdin: bytes = b""
     files: dict = field(default_factory=dict)  # written to the run's directory, {dir} in words is its name

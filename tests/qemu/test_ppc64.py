@@ -12,6 +12,7 @@ DEBIAN = harness.TOP / "build/guests/ppc64"
 INITRAMFS = DEBIAN / "initramfs.cpio.gz"
 P9, P10 = ("--cpu", "power9"), ("--cpu", "power10")
 RELEASE = ("--build", "release")
+RAW = ("--firmware", "raw")  # without skiboot, which costs more than most of these guests; it has no PCI
 
 
 def run(name, verb, *words, status=0, reason="poweroff", says=ALL_GOOD, **others):
@@ -20,7 +21,8 @@ def run(name, verb, *words, status=0, reason="poweroff", says=ALL_GOOD, **others
 
 def small(name, guest, cmdline="", *words, cpus=1, vcpus=1, host="", slots="", devices="", control=True, **others):
     node = vm("guest", f"{guest}.elf", cmdline, "64M", vcpus, ("host-control; " if control else "") + slots)
-    return run(name, "run", "-config", "{dir}/vm.dts", "--cpus", cpus, *words,
+    firmware = () if "--devices" in words else RAW
+    return run(name, "run", "-config", "{dir}/vm.dts", "--cpus", cpus, *firmware, *words,
                files={"vm.dts": configuration(node, host, devices)}, **others)
 
 
@@ -50,7 +52,8 @@ RULES = [
     *on_both("pins", "rules_pin"),
     small("storm, 2 vCPUs on 1 CPU", "rules_storm", "vcpus=2 rounds=300", vcpus=2),
     *on_both("storm, 2 vCPUs on 2 CPUs", "rules_storm", "vcpus=2 rounds=1000", vcpus=2, cpus=2),
-    small("storm, 4 vCPUs on 4 CPUs, release", "rules_storm", "vcpus=4 rounds=100", *RELEASE, vcpus=4, cpus=4),
+    small("storm, 4 vCPUs on 4 CPUs, release", "rules_storm", "vcpus=4 rounds=100", *RELEASE, vcpus=4, cpus=4,
+          limit=180.0),
     pool("pool, 512 frames", 9, 40),
     pool("pool, 64 frames, power10", 6, 300, *P10),
     pool("pool, 1 frame, release", 0, 1000, *RELEASE),
@@ -112,7 +115,7 @@ LINUX = [
     linux("Linux, 512M, 2 vCPUs, memory, power10", "memory", "512M", 2, *P10),
     linux("Linux, 1G, 1 vCPU, power10", "boot", "1G", 1, *P10),
     linux("Linux, 256M, 2 vCPUs on 1 CPU, debug", "boot", "256M", 2, "--cpus", 1, build="debug"),
-    run("Linux, a shell", "linux", stdin=b"echo done $((6 * 7))\nexit\n", reason="reset", says=(r"^done 42",),
+    run("Linux, a shell", "linux", *RAW, stdin=b"echo done $((6 * 7))\nexit\n", reason="reset", says=(r"^done 42",),
         limit=120.0),
 ]
 
@@ -150,7 +153,8 @@ def conformance(name, *words):
 
 PROCESSORS = [conformance("power9, 2 CPUs", *P9, "--cpus", 2), conformance("power10, 2 CPUs", *P10, "--cpus", 2),
               conformance("power9, release", *P9, *RELEASE), conformance("power10, release", *P10, *RELEASE),
-              conformance("power9, 4 CPUs, devices", *P9, "--cpus", 4, "--devices")]
+              conformance("power9, 4 CPUs, devices", *P9, "--cpus", 4, "--devices"),
+              conformance("power9, raw", *P9, *RAW), conformance("power10, raw", *P10, *RAW)]
 
 
 test_processor = harness.judged(PROCESSORS)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """ppc64: the pseries board as a guest sees it, and what the entry refuses: an archive that is damaged, a
-configuration that is, a processor that is not in hypervisor mode, one that is too old."""
+configuration that is, a processor that is not in hypervisor mode, one that is too old, an image that is not there."""
 import struct
 import subprocess
 
@@ -90,6 +90,18 @@ def test_no_radix():
     assert "tenure: cannot start: this processor has no radix translation" in text
     assert "tenure: end status=70 reason=cannot-start" in text
     assert status == 0
+
+
+def test_raw_without_image():
+    """Our own firmware (boot/bios_ppc64.S) finds nothing to start."""
+    done = subprocess.run(["qemu-system-ppc64", "-M", "powernv9", "-m", "1G", "-nodefaults", "-display", "none",
+                           "-serial", "stdio", "-monitor", "none", "-bios", ELF.with_name("bios.bin"), "-device",
+                           "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-bt,bmc=bmc,irq=10"], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=QEMU_LIMIT, check=False)
+    text = done.stdout.decode(errors="replace")
+    assert "tenure: cannot start: there is no ELF file at 0x20000000 (-kernel)" in text
+    assert "tenure: end status=70 reason=cannot-start" in text
+    assert done.returncode == 0
 
 
 def test_no_hypervisor_mode(tmp_path):

@@ -26,3 +26,10 @@ $(OUT)/loader/%.obj: %.c Makefile tools/mk/loader.mk | $(EFI_HEADERS_$(ARCH))
 $(OUT)/BOOTX64.EFI $(OUT)/BOOTAA64.EFI: $(LOADER_OBJECTS)
 	$(call say,LD,$@)
 	$(Q)$(LDPE) /subsystem:efi_application /entry:efi_main /nodefaultlib /Brepro /out:$@ $^
+
+# ppc64: a firmware of one page, as it lies in memory from address 0.
+$(OUT)/bios.bin: boot/bios_ppc64.S Makefile tools/mk/loader.mk
+	$(call say,AS,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -target powerpc64-unknown-none-elf -mcpu=pwr9 -Wa,--fatal-warnings -c $< -o $@.o
+	$(Q)llvm-objcopy -O binary -j .text $@.o $@

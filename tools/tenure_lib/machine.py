@@ -26,7 +26,8 @@ BOARDS = {
               "words": ["-machine", "virt,virtualization=on,gic-version=3", "-semihosting"],
               "code": "/usr/share/AAVMF/AAVMF_CODE.fd", "vars": "/usr/share/AAVMF/AAVMF_VARS.fd"},
     # skiboot, QEMU's own firmware for it, starts the ELF file. It powers off through the BMC, and prints its own lines.
-    "ppc64": {"program": "qemu-system-ppc64", "cpu": "power9", "direct": "direct", "loader": None,
+    # Raw: one page of ours (boot/bios_ppc64.S) does instead of it.
+    "ppc64": {"program": "qemu-system-ppc64", "cpu": "power9", "direct": "direct", "loader": None, "raw": "bios.bin",
               "machines": {"power9": "powernv9", "power10": "powernv10"},
               "words": ["-device", "ipmi-bmc-sim,id=bmc", "-device", "isa-ipmi-bt,bmc=bmc,irq=10"],
               "prints": re.compile(rb"\[ *\d+\.\d{9},\d\] ")},
@@ -49,7 +50,8 @@ def image(options, directory, dtb, modules):
     out = os.path.join(TOP, "build", options.arch, options.build)
     elf = options.elf or os.path.join(out, "tenure.elf")
     efi = options.efi or os.path.join(out, board["loader"] or "")
-    for needed in [elf] + ([efi] if options.firmware == "uefi" else []):
+    raw = os.path.join(out, board.get("raw", ""))
+    for needed in [elf] + {"uefi": [efi], "raw": [raw]}.get(options.firmware, []):
         if not os.path.isfile(needed):
             raise CannotStart(f"{needed} is not there: `make all ARCH={options.arch} BUILD={options.build}` makes it")
     words = [os.path.join(TOP, "tools/mkimage"), "--dtb", dtb]
@@ -58,7 +60,7 @@ def image(options, directory, dtb, modules):
         words += ["--cpio", archive]
         result = ["-kernel", elf] + (
             ["-device", f"loader,file={archive},addr={ARCHIVE:#x},force-raw=on"] if options.arch == "arm64"
-            else ["-initrd", archive])
+            else ["-initrd", archive]) + (["-bios", raw] if options.firmware == "raw" else [])
     else:
         esp = os.path.join(directory, "esp")
         words += ["--elf", elf, "--efi", efi, "--esp", esp]
