@@ -138,9 +138,9 @@ mutants: ## breaks the code in a hundred ways, and sees a test fail; MUTANT=M5: 
 	$(Q)tools/setup x86 arm64
 	$(Q)tests/mutants/run --qemu $(MUTANT)
 
-bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv
-	$(Q)tools/setup $(ARCH)
-	$(Q)$(MAKE) BUILD=release all $(if $(filter ppc64,$(ARCH)),counter)
+bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv; with Linux's, minutes
+	$(Q)tools/setup $(ARCH) guests
+	$(Q)$(MAKE) BUILD=release all counter
 	$(Q)tests/bench/run --arch $(ARCH) --runs 2
 	$(Q)$(if $(filter arm64,$(ARCH)),tests/bench/run --arch arm64 --cpu cortex-a72 --runs 2)
 
@@ -154,11 +154,11 @@ fuzz: ## each fuzz target for FUZZ_SECONDS=60, or that one: FUZZ=name
 	$(Q)tools/setup
 	$(Q)tools/fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
-counter: build/bench/count.so ## the plugin of QEMU that counts on ppc64
+counter: build/bench/count.so build/bench/total.so ## QEMU's plugins that count
 
 growth: ## how the figures grow with memory, memslots, VMs and the host, into build/bench/growth-$(ARCH).csv
 	$(Q)tools/setup $(ARCH)
-	$(Q)$(MAKE) BUILD=release all
+	$(Q)$(MAKE) BUILD=release all counter
 	$(Q)tests/bench/run --arch $(ARCH) --growth
 
 lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents

@@ -10,7 +10,8 @@
  *	switch	two vCPUs on one CPU
  *	cpus	a vCPU on each CPU: what a notice costs more for each
  *	stay	one of many VMs; the first counts what they take
- *	growth	faults of 4 KiB over mib=64 MiB of slots=1 memslots
+ *	growth	faults of 4 KiB over mib=64 MiB of slots=1 memslots, in a host space of which
+ *		consumers=1 hear notices
  *
  * Device memory number 0 is an ivshmem BAR.
  */
@@ -345,6 +346,30 @@ static uint64_t touch_by_turns(uint64_t share, uint64_t bytes)
 	return cycles() - before;
 }
 
+static void other_clock(uint64_t gpa)
+{
+	clock_page(gpa, false);
+}
+
+/* Stage 2 is the first consumer of the VM's host space, the page of statistics the second, and each
+ * vCPU's page with a clock, on x86, one more. */
+static void consumers(uint64_t count)
+{
+	static char pages[MAX_CPUS + 1][PAGE] __attribute__((aligned(PAGE)));
+
+	if (count > 1)
+		report_equal(hc_stats_page((uint64_t)(uintptr_t)pages[MAX_CPUS], 1), 0,
+			     "a page of statistics");
+	if (count > 2)
+		clock_page((uint64_t)(uintptr_t)pages[0], true);
+	for (unsigned id = 1; id + 2 < count; id++) {
+		report_equal(cpu_run(id, other_clock, (uint64_t)(uintptr_t)pages[id]), 0,
+			     "a vCPU for a clock");
+		for (unsigned turn = 0; turn < 16; turn++)
+			(void)hc_yield();
+	}
+}
+
 static void part_growth(uint64_t bytes, uint64_t slots)
 {
 	uint64_t share = bytes / slots, wrong = 0, cost;
@@ -366,17 +391,19 @@ static void part_growth(uint64_t bytes, uint64_t slots)
 
 void guest_main(const char *cmdline)
 {
-	if (has_word(cmdline, "growth"))
+	if (has_word(cmdline, "growth")) {
+		consumers(argument(cmdline, "consumers", 1));
 		part_growth(argument(cmdline, "mib", 64) * MIB, argument(cmdline, "slots", 1));
-	else if (has_word(cmdline, "huge"))
+	} else if (has_word(cmdline, "huge")) {
 		part_huge();
-	else if (has_word(cmdline, "switch"))
+	} else if (has_word(cmdline, "switch")) {
 		part_switch();
-	else if (has_word(cmdline, "cpus"))
+	} else if (has_word(cmdline, "cpus")) {
 		part_cpus(4);
-	else if (has_word(cmdline, "stay"))
+	} else if (has_word(cmdline, "stay")) {
 		part_stay(has_word(cmdline, "first"));
-	else
+	} else {
 		part_pages();
+	}
 	report(true, "this part is over");
 }

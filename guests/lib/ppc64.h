@@ -6,6 +6,7 @@
 #ifndef GUESTS_LIB_PPC64_H
 #define GUESTS_LIB_PPC64_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RAM_BASE 0ull
@@ -63,6 +64,12 @@ int64_t rtas(const char *name, unsigned arguments, const uint32_t *argument, uin
  * the marker shows it where the count is to be written. Without it the timebase.
  */
 uint64_t cycles(void);
+
+/* A page that the hypervisor keeps a clock in: x86 alone has it. */
+static inline void clock_page(uint64_t gpa, bool stay)
+{
+	(void)gpa, (void)stay;
+}
 
 /* FP registers of this vCPU: a value in two of them, and is it there still? */
 void fp_set(uint64_t mark);

@@ -3,6 +3,7 @@
 #ifndef GUESTS_LIB_X86_H
 #define GUESTS_LIB_X86_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 static inline void out8(uint16_t port, uint8_t value)
@@ -63,6 +64,20 @@ static inline struct cpuid cpuid(uint32_t leaf)
 static inline uint64_t cycles(void)
 {
 	return rdtsc();
+}
+
+/*
+ * Has the hypervisor keep a clock up to date in the page at `gpa`, one for each vCPU (kvmclock's
+ * MSR). The vCPU that stays has said all then; another halts for good, so that it takes no time.
+ */
+static inline void clock_page(uint64_t gpa, bool stay)
+{
+	__asm__ volatile("wrmsr"
+			 :
+			 : "c"(0x4b564d01), "a"((uint32_t)gpa | 1), "d"((uint32_t)(gpa >> 32))
+			 : "memory");
+	while (!stay)
+		__asm__ volatile("cli; hlt");
 }
 
 /* FP registers of this vCPU: a value in two of them, and is it there still? */
