@@ -103,7 +103,8 @@ def executed(words, report):
     """{"total": N, address: N, ...} of one run, which must have gone well."""
     try:
         done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace", timeout=LIMIT, check=False, preexec_fn=machine.die_with_parent)
+                              text=True, errors="replace", timeout=LIMIT, check=False,
+                              preexec_fn=machine.die_with_parent)
     except subprocess.TimeoutExpired as error:
         raise Wrong(f"bench: {' '.join(words)}: out of time") from error
     if done.returncode != 0 or not PASSED.search(done.stdout) or ENDED not in done.stdout:
