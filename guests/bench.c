@@ -292,6 +292,7 @@ static void part_switch(void)
 static void spin_until_told(uint64_t unused)
 {
 	(void)unused;
+	irq_let_in();
 	atomic_fetch_add(&ready, 1);
 	while (!atomic_load_explicit(&stop, memory_order_relaxed))
 		pause();

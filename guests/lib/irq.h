@@ -14,4 +14,11 @@ void irq_prepare(void);
  */
 uint64_t irq_cost(void);
 
+/*
+ * A vCPU that has nothing to do lets interrupts in from now on. ppc64: its decrementer's, which
+ * then do nothing on any vCPU, and with them the host's kicks, which QEMU gives only to a guest
+ * that takes interrupts. Elsewhere it does nothing: a kick comes to any guest.
+ */
+void irq_let_in(void);
+
 #endif

@@ -83,3 +83,5 @@ uint64_t irq_cost(void)
 	__asm__ volatile("msr daifset, #2\n\tmsr vbar_el1, %0\n\tisb" : : "r"(vectors) : "memory");
 	return taken_at != 0 ? 16 * taken_at - before : 0;
 }
+
+void irq_let_in(void) {}

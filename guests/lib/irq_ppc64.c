@@ -20,6 +20,9 @@
 
 extern uint64_t irq_counted;
 static volatile bool expected, taken;
+/* For the decrementer's vector: it goes back. */
+extern volatile bool irq_lets_in;
+volatile bool irq_lets_in;
 
 void irq_taken(void);
 _Noreturn void trap(uint64_t vector);
@@ -59,4 +62,11 @@ uint64_t irq_cost(void)
 	__asm__ volatile("mtmsrd %0, 1" : : "r"(MSR_RI) : "memory");
 	expected = false;
 	return taken ? irq_counted - before : 0;
+}
+
+void irq_let_in(void)
+{
+	irq_lets_in = true;
+	__asm__ volatile("mtspr %0, %1" : : "i"(DECREMENTER), "r"(0x7fffffffull));
+	__asm__ volatile("mtmsrd %0, 1" : : "r"(MSR_EE | MSR_RI) : "memory");
 }

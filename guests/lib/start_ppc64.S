@@ -21,13 +21,15 @@
 	.byte ((\word) >> 24) & 255, ((\word) >> 16) & 255, ((\word) >> 8) & 255, (\word) & 255
 	.endm
 
-	/* None goes back, so nothing is saved. The first 256 bytes are nobody's. */
+	/* But for two none goes back, so nothing is saved. The first 256 bytes are nobody's. */
 	.section .text.vectors, "ax"
 	.set vector, 0x100
 	.rept (0x2000 - 0x100) / 0x80
 	.org vector
 	.if vector == 0x500
 	b external
+	.elseif vector == 0x900
+	b decrementer
 	.else
 	li %r3, vector
 	b taken
@@ -35,6 +37,22 @@
 	.set vector, vector + 0x80
 	.endr
 	.org 0x2000
+	/* The decrementer's: as any other, or back for some seconds (irq_ppc64.c:irq_let_in). */
+decrementer:
+	mtsprg 0, %r3
+	mtsprg 1, %r4
+	mfcr %r4
+	address %r3, irq_lets_in
+	lbz %r3, 0(%r3)
+	cmpwi %r3, 0
+	lis %r3, 0x7fff
+	beq 1f
+	mtdec %r3
+	mtcr %r4
+	mfsprg %r3, 0
+	mfsprg %r4, 1
+	rfid
+1:	li %r3, 0x900
 taken:
 	addi %r1, %r1, -RED_ZONE
 	address %r2, .TOC.

@@ -7,6 +7,10 @@
  *
  *     -object memory-backend-file,id=ram,share=on,mem-path=FILE,size=SIZE
  *     -machine memory-backend=ram -accel tcg,thread=single -plugin count.so,ram=FILE
+ *
+ * All CPUs share a thread, and one that waits (`or 27, 27, 27` in each turn of its loop) gives it
+ * to the next: how many turns that are depends on the others and on the wall's clock. So what comes
+ * between two waits is counted only if it is more than such a turn.
  */
 #include "tests/bench/plugin/qemu.h"
 
@@ -23,7 +27,13 @@ int qemu_plugin_version = 1;
  * hints, at which QEMU leaves its block. */
 static const uint8_t marker[4] = { 0x00, 0x00, 0x5a, 0x6b };
 
-static uint64_t executed;
+/* A turn of a loop that waits. */
+static const uint8_t wait[4] = { 0x78, 0xdb, 0x7b, 0x7f };
+
+/* Instructions; an exit and an entry of the hypervisor's are more. */
+#define TURN_MAX 64u
+
+static uint64_t executed, waited;
 static uint8_t *ram;
 static uint64_t ram_bytes;
 
@@ -52,8 +62,25 @@ static void tell(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t vaddr, void
 		return;
 	uint64_t at = qemu_plugin_hwaddr_phys_addr(address);
 	at -= begins(at, vaddr);
-	if (at < ram_bytes && ram_bytes - at >= sizeof executed)
-		memcpy(ram + at, &executed, sizeof executed);
+	uint64_t count = executed - waited;
+	if (at < ram_bytes && ram_bytes - at >= sizeof count)
+		memcpy(ram + at, &count, sizeof count);
+}
+
+static void waits(unsigned vcpu, void *data)
+{
+	static uint64_t before;
+
+	(void)vcpu, (void)data;
+	if (executed - before <= TURN_MAX)
+		waited += executed - before;
+	before = executed;
+}
+
+static bool is(const struct qemu_plugin_insn *insn, const uint8_t *word)
+{
+	return qemu_plugin_insn_size(insn) == 4 &&
+	       memcmp(qemu_plugin_insn_data(insn), word, 4) == 0;
 }
 
 /* The store must be in the marker's block; a page's end between them would part the two. */
@@ -71,8 +98,10 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		if (marked)
 			qemu_plugin_register_vcpu_mem_cb(insn, tell, QEMU_PLUGIN_CB_NO_REGS,
 							 QEMU_PLUGIN_MEM_W, NULL);
-		marked = qemu_plugin_insn_size(insn) == sizeof marker &&
-			 memcmp(qemu_plugin_insn_data(insn), marker, sizeof marker) == 0;
+		if (is(insn, wait))
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, waits, QEMU_PLUGIN_CB_NO_REGS,
+							       NULL);
+		marked = is(insn, marker);
 	}
 }
 
