@@ -161,6 +161,9 @@ growth: ## how the figures grow with memory, memslots, VMs and the host, into bu
 	$(Q)$(MAKE) BUILD=release all counter
 	$(Q)tests/bench/run --arch $(ARCH) --growth
 
+threads: build/bench/threads ## how two threads that serve faults hinder each other, on this machine
+	$(Q)build/bench/threads
+
 lint: ## what the compiler does not see: layers, headers, format, clang-tidy, documents
 	$(Q)tools/setup
 	$(Q)tools/lint
@@ -191,7 +194,7 @@ print-%:
 libs: $(LIBRARIES) ## the libraries alone
 
 .PHONY: help setup all run test check model mutants race coverage fuzz fuzz-programs bench growth lint format clean distclean libs guests \
-	unit race-build
+	unit race-build counter threads
 
 # ---- The hypervisor -------------------------------------------------------------------------------
 
