@@ -246,7 +246,9 @@ struct io_access {
 	bool write;
 	uint8_t bytes;	/* 1, 2, 4, 8 */
 	uint64_t where; /* port number, or gpa */
-	uint64_t value; /* written by the guest, or to be filled by who serves the read */
+	/* Written by the guest, or to be filled by who serves the read; only `bytes` of it count.
+	 */
+	uint64_t value;
 };
 
 /*

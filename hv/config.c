@@ -262,6 +262,12 @@ static bool check_slot_place(struct tree *t, int node, const struct config_vm *v
 
 	if (s->absent)
 		return true;
+	if (s->gpa.v < machine_devices_end.v)
+		return tree_bad(t, node, "gpa",
+				"0x%llx is among the addresses of the board's devices, which end "
+				"at 0x%llx",
+				(unsigned long long)s->gpa.v,
+				(unsigned long long)machine_devices_end.v);
 	for (unsigned i = 0; i < ranges; i++) {
 		uint64_t start = ram[i].start.v, end = start + ram[i].bytes;
 		if (s->gpa.v < end && start < slot_end(s))

@@ -144,12 +144,14 @@ static enum vcpu_state io_complete(struct vcpu *v, const struct io_access *io)
 }
 
 /* Asks the board; afterwards a timer of it may be due sooner than ours. */
-static bool board_io(struct vcpu *v, struct io_access *io)
+static inline __attribute__((always_inline)) bool board_io(struct vcpu *v, struct io_access *io)
 {
 	struct machine *m = v->vm->machine;
 	bool answered = machine_io(m, v->index, io);
+	uint64_t next = machine_next_event(m);
 
-	sched_event_moved(machine_next_event(m));
+	if (next != UINT64_MAX)
+		sched_event_moved(next);
 	return answered;
 }
 
@@ -177,52 +179,77 @@ static void say_refused(struct vcpu *v, enum result verdict)
 	       said + 1 == SAY_REFUSED ? " (No more of these will be told.)" : "");
 }
 
-/* Nothing is there, and on this board that is for the guest's processor to say. */
-static enum vcpu_state nobody_answers(struct vcpu *v)
+static inline void count_access(struct vcpu *v, enum result verdict)
 {
+	/* relaxed: a statistic. */
 	atomic_fetch_add_explicit(&v->vm->stats.mmio, 1, memory_order_relaxed);
 	trace(TRACE_MMIO, v->vm->id, gpa_to_gfn(v->exit.fault.gpa), pfn(0), FRAME_DEVICE, 0,
-	      NO_MEMSLOT);
+	      verdict);
+}
+
+/* Nothing is there, and on this board that is for the guest's processor to say. */
+SELDOM static enum vcpu_state nobody_answers(struct vcpu *v)
+{
 	arch_vcpu_bad_access(v->arch, &v->exit.fault);
 	return VCPU_RUNNING;
 }
 
-/*
- * A data access that memory does not serve: a device's register (no memslot, or a write to a
- * read-only one), or memory whose owner has taken it away or forbids it. The latter behaves as an
- * unplugged PCI device does: reads are all ones, writes go nowhere.
- */
-static enum vcpu_state data_access(struct vcpu *v, enum result verdict)
+/* The access cannot be told from its instruction, or not now. */
+SELDOM static enum vcpu_state undecoded(struct vcpu *v, enum result verdict, enum result r)
 {
-	const struct s2_fault *f = &v->exit.fault;
-
 	if (verdict == NO_MEMSLOT && !machine_floating_bus &&
-	    !machine_answers(v->vm->machine, f->gpa))
+	    !machine_answers(v->vm->machine, v->exit.fault.gpa)) {
+		count_access(v, verdict);
 		return nobody_answers(v);
-	if (f->access == ACCESS_EXEC || f->table_walk)
-		return fault_unserved(v, verdict);
-	enum result r = arch_vcpu_decode_io(v->arch, f, &v->io);
+	}
 	if (r == RACED || r == WOULD_SLEEP)
 		return VCPU_RUNNING; /* the guest repeats the instruction */
 	if (r == BUSY)
 		return VCPU_WAITING;
 	if (r == OUT_OF_MEMORY)
 		return no_memory(v);
-	if (r != OK) {
+	if (v->exit.fault.access != ACCESS_EXEC && !v->exit.fault.table_walk)
 		hv_log("vm %s vcpu %u: the instruction of a device access: %s\n",
 		       v->vm->config->name, v->index, result_words(r));
-		return fault_unserved(v, verdict);
-	}
-	atomic_fetch_add_explicit(&v->vm->stats.mmio, 1, memory_order_relaxed);
-	trace(TRACE_MMIO, v->vm->id, gpa_to_gfn(f->gpa), pfn(0), FRAME_DEVICE, 0, verdict);
-	if (verdict == NO_BACKING || verdict == NO_PERMISSION) {
-		say_refused(v, verdict);
-		if (!v->io.write)
-			v->io.value = UINT64_MAX;
-	} else {
-		(void)board_io(v, &v->io);
-	}
+	return fault_unserved(v, verdict);
+}
+
+/* Reads are all ones, writes go nowhere. */
+SELDOM static void refused_access(struct vcpu *v, enum result verdict)
+{
+	say_refused(v, verdict);
+	if (!v->io.write)
+		v->io.value = UINT64_MAX;
+}
+
+/*
+ * A data access that memory does not serve: a device's register (no memslot, or a write to a
+ * read-only one), or memory whose owner has taken it away or forbids it. The latter behaves as an
+ * unplugged PCI device does.
+ */
+static inline __attribute__((always_inline)) enum vcpu_state data_access(struct vcpu *v,
+									 enum result verdict)
+{
+	const struct s2_fault *f = &v->exit.fault;
+	enum result r = UNSUPPORTED;
+
+	if (__builtin_expect(f->access != ACCESS_EXEC && !f->table_walk, true))
+		r = arch_vcpu_decode_io(v->arch, f, &v->io);
+	if (__builtin_expect(r != OK, false))
+		return undecoded(v, verdict, r);
+	count_access(v, verdict);
+	if (verdict == NO_BACKING || verdict == NO_PERMISSION)
+		refused_access(v, verdict);
+	else if (__builtin_expect(!board_io(v, &v->io), false) && verdict == NO_MEMSLOT &&
+		 !machine_floating_bus)
+		return nobody_answers(v);
 	return io_complete(v, &v->io);
+}
+
+/* An address that only devices have. */
+SELDOM static enum vcpu_state device_access(struct vcpu *v)
+{
+	return data_access(v, NO_MEMSLOT);
 }
 
 /* ---- Faults ------------------------------------------------------------------------------------
@@ -243,6 +270,8 @@ SELDOM static enum vcpu_state fault_refused(struct vcpu *v, enum result r)
 
 static enum vcpu_state fault_exit(struct vcpu *v)
 {
+	if (__builtin_expect(v->exit.fault.gpa.v < machine_devices_end.v, false))
+		return device_access(v);
 	enum result r = fault_serve(v, &v->exit.fault);
 	return __builtin_expect(r == OK, 1) ? VCPU_RUNNING : fault_refused(v, r);
 }

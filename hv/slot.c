@@ -242,6 +242,8 @@ static enum result slot_check(const struct slot *s)
 
 	if (s->gfns.start.v >= s->gfns.end.v || s->gfns.end.v > limit)
 		return BAD_ARGUMENT;
+	if (s->gfns.start.v << PAGE_SHIFT < machine_devices_end.v)
+		return OVERLAPS;
 	uint64_t hva_room = (UINT64_C(1) << SPACE_BITS) - s->hva.v;
 	if (s->hva.v & PAGE_MASK)
 		return BAD_ALIGNMENT;

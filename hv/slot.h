@@ -90,9 +90,9 @@ static inline const struct slot *slot_near(const struct slot_table *t, struct hv
 /*
  * Creates, deletes, moves a memslot. One such change at a time in a VM (the VM's slot lock). BUSY:
  * a notice is active, nothing has changed, try again. BAD_ARGUMENT (empty, beyond the guest's
- * address width), OVERLAPS, OUT_OF_MEMORY, NOT_FOUND. When delete or move returns OK no CPU can use
- * the old place. The host range behind the slot is not touched. The caller holds no lock and is in
- * no grace section.
+ * address width), OVERLAPS (another memslot, or the board's devices), OUT_OF_MEMORY, NOT_FOUND.
+ * When delete or move returns OK no CPU can use the old place. The host range behind the slot is
+ * not touched. The caller holds no lock and is in no grace section.
  */
 enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool readonly,
 			uint32_t *id);

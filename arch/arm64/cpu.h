@@ -113,6 +113,7 @@ static inline uint64_t hcr_host(void)
 #define SCTLR_EL1_DSSBS (UINT64_C(1) << 44)
 
 /* ESR_EL2. */
+#define ESR_EC_MASK UINT64_C(0xfc000000)
 #define ESR_EC(esr) ((unsigned)((esr) >> 26) & 63u)
 #define ESR_ISS(esr) ((esr)&0x1ffffffu)
 #define ESR_IL (UINT64_C(1) << 25)

@@ -12,9 +12,9 @@
 #define RT(i) ((i)&31u)
 #define RT2(i) ((i) >> 10 & 31u)
 
-static int64_t signed_field(uint32_t i, unsigned shift, unsigned bits)
+static int16_t signed_field(uint32_t i, unsigned shift, unsigned bits)
 {
-	return (int64_t)((uint64_t)i << (64 - shift - bits)) >> (64 - bits);
+	return (int16_t)((int32_t)(i << (32 - shift - bits)) >> (32 - bits));
 }
 
 /* LDP, STP, LDPSW: opc 101 V index L imm7 Rt2 Rn Rt. */
@@ -22,7 +22,7 @@ static bool decode_pair(uint32_t i, struct io_plan *p)
 {
 	unsigned opc = i >> 30, index = i >> 23 & 7;
 	bool load = i >> 22 & 1;
-	int64_t step;
+	int16_t step;
 
 	if ((i >> 26 & 1) != 0 || opc == 3 || (opc == 1 && !load) || index > 3)
 		return false;
@@ -33,7 +33,7 @@ static bool decode_pair(uint32_t i, struct io_plan *p)
 	p->wide = opc != 0;
 	p->reg = (uint8_t)RT(i);
 	p->reg2 = (uint8_t)RT2(i);
-	step = signed_field(i, 15, 7) * p->bytes;
+	step = (int16_t)(signed_field(i, 15, 7) * p->bytes);
 	p->offset = index == 1 ? 0 : step; /* post-indexed: the old base is the address */
 	p->writeback = index == 1 || index == 3;
 	p->step = step;
@@ -44,7 +44,7 @@ static bool decode_pair(uint32_t i, struct io_plan *p)
 static bool decode_single(uint32_t i, struct io_plan *p)
 {
 	unsigned size = i >> 30, opc = i >> 22 & 3, index = i >> 10 & 3;
-	int64_t step = signed_field(i, 12, 9);
+	int16_t step = signed_field(i, 12, 9);
 
 	/* A prefetch, or what is not allocated. */
 	if ((i >> 26 & 1) != 0 || (size == 3 && opc >= 2) || (size == 2 && opc == 3))
@@ -116,39 +116,55 @@ static enum result plan_of_instruction(struct arch_vcpu *v, struct io_plan *p)
 	return OK;
 }
 
-static uint64_t mask_of(unsigned bytes)
+/* The lowest 1, 2, 4 or 8 bytes of a value. */
+static uint64_t lowest(uint64_t value, unsigned bytes)
 {
-	return bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << 8 * bytes) - 1;
+	unsigned unused = 64u - 8u * bytes;
+
+	return value << unused >> unused;
 }
 
-enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *fault,
-				struct io_access *out)
+static inline struct io_access access_of(const struct arch_vcpu *v, const struct io_plan *p,
+					 uint64_t gpa)
 {
-	uint32_t iss = (uint32_t)ESR_ISS(v->esr);
-	struct io_plan *p = &v->io;
-	enum result r = OK;
+	return (struct io_access){
+		.write = p->write,
+		.bytes = p->bytes,
+		.where = gpa + (p->second ? p->bytes : 0u),
+		.value = p->write ? vcpu_x(v, p->second ? p->reg2 : p->reg) : 0,
+	};
+}
 
+/* The syndrome does not say it all. */
+static __attribute__((noinline)) enum result decode_unsaid(struct arch_vcpu *v,
+							   const struct s2_fault *fault,
+							   struct io_access *out)
+{
 	if (ESR_EC(v->esr) != EC_DABT_LOWER || fault->table_walk)
 		return UNSUPPORTED;
-	if (iss & ISS_CM) {
+	if (ESR_ISS(v->esr) & ISS_CM) {
 		/* There is no cache over a device: nothing to do, and the guest goes on behind it.
 		 */
 		v->pc += 4;
 		return RACED;
 	}
-	if (iss & ISS_ISV)
-		*p = plan_of_syndrome(iss);
-	else
-		r = plan_of_instruction(v, p);
-	if (r != OK)
-		return r;
-	*out = (struct io_access){
-		.write = p->write,
-		.bytes = p->bytes,
-		.where = fault->gpa.v + (p->second ? p->bytes : 0u),
-	};
-	if (p->write)
-		out->value = vcpu_x(v, p->second ? p->reg2 : p->reg) & mask_of(p->bytes);
+	enum result r = plan_of_instruction(v, &v->io);
+	if (r == OK)
+		*out = access_of(v, &v->io, fault->gpa.v);
+	return r;
+}
+
+enum result arch_vcpu_decode_io(struct arch_vcpu *v, const struct s2_fault *fault,
+				struct io_access *out)
+{
+	const uint64_t whole = ESR_EC_MASK | ISS_ISV | ISS_CM;
+	bool said = (v->esr & whole) == ((uint64_t)EC_DABT_LOWER << 26 | ISS_ISV);
+
+	if (__builtin_expect(!said || fault->table_walk, false))
+		return decode_unsaid(v, fault, out);
+	const struct io_plan plan = plan_of_syndrome((uint32_t)ESR_ISS(v->esr));
+	v->io = plan;
+	*out = access_of(v, &plan, fault->gpa.v);
 	return OK;
 }
 
@@ -158,9 +174,8 @@ static uint64_t extended(const struct io_plan *p, uint64_t value)
 {
 	unsigned unused = 64u - 8u * p->bytes;
 
-	value &= mask_of(p->bytes);
-	if (p->sign)
-		value = (uint64_t)((int64_t)(value << unused) >> unused);
+	value = p->sign ? (uint64_t)((int64_t)(value << unused) >> unused)
+			: lowest(value, p->bytes);
 	return p->wide ? value : (uint32_t)value;
 }
 

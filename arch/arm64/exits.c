@@ -33,11 +33,12 @@ static bool firmware(struct arch_vcpu *v, struct exit *out)
  * guest's table walk; then the processor is asked to walk again. false: the guest has changed its
  * tables meanwhile, and repeats.
  */
-static bool fault_address(struct arch_vcpu *v, uint32_t iss, uint64_t *ipa)
+static inline bool fault_address(struct arch_vcpu *v, uint32_t iss, uint64_t far, uint64_t hpfar,
+				 uint64_t *ipa)
 {
 	if ((ISS_FSC(iss) & FSC_LEVEL_MASK) == FSC_PERMISSION && (iss & ISS_S1PTW) == 0)
-		return gwalk(v, v->far, ipa);
-	*ipa = HPFAR_IPA(v->hpfar) | ((iss & ISS_S1PTW) != 0 ? 0 : v->far & PAGE_MASK);
+		return gwalk(v, far, ipa);
+	*ipa = HPFAR_IPA(hpfar) | ((iss & ISS_S1PTW) != 0 ? 0 : far & PAGE_MASK);
 	return true;
 }
 
@@ -46,7 +47,7 @@ static bool fault_address(struct arch_vcpu *v, uint32_t iss, uint64_t *ipa)
  * nothing of it; without one it only reads. Cache maintenance says "write" and needs none to be
  * mapped.
  */
-static enum access access_of(uint32_t iss, bool instruction, bool permission)
+static inline enum access access_of(uint32_t iss, bool instruction, bool permission)
 {
 	if (iss & ISS_S1PTW)
 		return permission ? ACCESS_WRITE : ACCESS_READ;
@@ -57,20 +58,24 @@ static enum access access_of(uint32_t iss, bool instruction, bool permission)
 	return iss & ISS_WNR ? ACCESS_WRITE : ACCESS_READ;
 }
 
-bool exit_abort(struct arch_vcpu *v, uint64_t esr, struct exit *out)
+/* An external abort of the guest's own access, or what cannot be: its to bear. */
+static __attribute__((noinline, cold)) bool not_of_stage2(struct arch_vcpu *v, bool instruction)
+{
+	inject_external_abort(v, instruction);
+	return false;
+}
+
+/* All but the most frequent: permissions, access flags, the guest's table walks. */
+static __attribute__((noinline)) bool abort_rest(struct arch_vcpu *v, uint64_t esr,
+						 struct exit *out, uint64_t far, uint64_t hpfar)
 {
 	uint32_t iss = (uint32_t)ESR_ISS(esr), kind = ISS_FSC(iss) & FSC_LEVEL_MASK;
 	bool permission = kind == FSC_PERMISSION, instruction = ESR_EC(esr) == EC_IABT_LOWER;
 	uint64_t ipa;
 
-	v->far = read_sysreg(far_el2);
-	v->hpfar = read_sysreg(hpfar_el2);
-	if (ISS_FSC(iss) > (FSC_PERMISSION | 3u)) {
-		/* An external abort of the guest's own access, or what cannot be: its to bear. */
-		inject_external_abort(v, instruction);
-		return false;
-	}
-	if (!fault_address(v, iss, &ipa))
+	if (ISS_FSC(iss) > (FSC_PERMISSION | 3u))
+		return not_of_stage2(v, instruction);
+	if (!fault_address(v, iss, far, hpfar, &ipa))
 		return false;
 	v->forget = permission;
 	v->fault_ipa = ipa;
@@ -81,6 +86,25 @@ bool exit_abort(struct arch_vcpu *v, uint64_t esr, struct exit *out)
 		.present = permission || kind == FSC_ACCESS_FLAG,
 		.table_walk = (iss & ISS_S1PTW) != 0,
 	};
+	return true;
+}
+
+bool exit_abort(struct arch_vcpu *v, uint64_t esr, struct exit *out)
+{
+	const uint64_t far = read_sysreg(far_el2), hpfar = read_sysreg(hpfar_el2);
+	uint32_t iss = (uint32_t)ESR_ISS(esr);
+
+	v->far = far;
+	v->hpfar = hpfar;
+	if (__builtin_expect((iss & (FSC_LEVEL_MASK | ISS_S1PTW)) != FSC_TRANSLATION, false))
+		return abort_rest(v, esr, out, far, hpfar);
+	/* Nothing is mapped there, by an access of the guest's own. */
+	out->kind = EXIT_S2_FAULT;
+	out->fault.gpa = gpa(HPFAR_IPA(hpfar) | (far & PAGE_MASK));
+	out->fault.access = access_of(iss, ESR_EC(esr) == EC_IABT_LOWER, false);
+	out->fault.present = false;
+	out->fault.table_walk = false;
+	out->fault.unmarked = false;
 	return true;
 }
 

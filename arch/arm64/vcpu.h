@@ -87,8 +87,8 @@ struct io_plan {
 	bool writeback; /* the base register moves */
 	uint8_t bytes;	/* of an element */
 	uint8_t reg, reg2, base;
-	int64_t offset; /* of the address from the base register */
-	int64_t step;	/* what the base moves by */
+	int16_t offset; /* bytes of the address from the base register */
+	int16_t step;	/* bytes that the base moves by */
 };
 
 /* Between the two elements of a pair the guest is entered and faults again. */

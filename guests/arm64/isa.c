@@ -14,6 +14,8 @@
 #define IDENTITY (UART + 0xfe0)
 #define DIVISORS (UART + 0x24)
 
+#define ELSEWHERE 0x100000000ull
+
 static void divisors(uint32_t whole, uint32_t fraction, const char *name)
 {
 	report(*(volatile uint32_t *)DIVISORS == whole &&
@@ -115,9 +117,25 @@ static void calls(void)
 	report_equal(firmware(PSCI_CPU_SUSPEND, 0xffffffff, here, 0), INVALID, "a wild state");
 }
 
+/* The board's devices have their addresses to themselves. */
+static void memslots(void)
+{
+	int64_t slot = hc_slot_create(ELSEWHERE, PAGE, 0, 0);
+
+	report(slot >= 0, "a memslot above the devices");
+	report_equal(hc_slot_create(UART, PAGE, 0, 0), -TENURE_OVERLAPS, "one over a device");
+	report_equal(hc_slot_create(0, PAGE, 0, 0), -TENURE_OVERLAPS, "one at no device's address");
+	report_equal(hc_slot_create(RAM_BASE - PAGE, PAGE, 0, 0), -TENURE_OVERLAPS,
+		     "one just under the RAM");
+	report_equal(hc_slot_move((uint64_t)slot, UART), -TENURE_OVERLAPS, "a move onto a device");
+	report_equal(*(volatile uint32_t *)IDENTITY, 0x11, "the device answers");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "the memslot is deleted");
+}
+
 void guest_main(const char *cmdline)
 {
 	(void)cmdline;
+	memslots();
 	loads();
 	stores();
 	registers();

@@ -4,12 +4,13 @@
  * device states the widest access it understands; a wider one, or one that crosses its end, is
  * split into bytes, as the ISA bus did. Where nothing answers the bus floats: all ones.
  *
- * A bus is written at start-up only (bus_attach) and read without a lock afterwards; the locks of
- * the devices are the business of the functions attached.
+ * A bus is written at start-up only (bus_attach), but for `last`, and read without a lock
+ * afterwards; the locks of the devices are the business of the functions attached.
  */
 #ifndef HV_DEV_BUS_H
 #define HV_DEV_BUS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -32,19 +33,20 @@ struct bus_range {
 
 struct bus {
 	unsigned count;
-	struct bus_range range[BUS_RANGES]; /* sorted, without overlaps */
+	_Atomic(const struct bus_range *) last; /* found by the last search; NULL before it */
+	struct bus_range range[BUS_RANGES];	/* sorted, without overlaps */
 };
 
 /* OVERLAPS: another device is there. BAD_ARGUMENT: an empty range or width. OUT_OF_MEMORY: full. */
 enum result bus_attach(struct bus *b, const struct bus_range *r);
 
 /* The range that holds `where`, or NULL. */
-const struct bus_range *bus_find(const struct bus *b, uint64_t where);
+const struct bus_range *bus_find(struct bus *b, uint64_t where);
 
 /*
  * Serves the access (io->port is not looked at: the caller chose the bus). A read fills io->value,
  * with all ones for bytes that nothing answers. False: no device answered any byte.
  */
-bool bus_io(const struct bus *b, struct io_access *io);
+bool bus_io(struct bus *b, struct io_access *io);
 
 #endif

@@ -79,7 +79,14 @@ bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io);
  */
 extern const bool machine_floating_bus;
 /* Does a device answer at `at`? Without the lock. */
-bool machine_answers(const struct machine *m, gpa_t at);
+bool machine_answers(struct machine *m, gpa_t at);
+
+/*
+ * Guest physical addresses below this are the board's: its devices, and what nobody answers. No
+ * memslot is there (slot_create refuses it), so a fault there need not look for one. 0: all
+ * addresses are for memslots.
+ */
+extern const gpa_t machine_devices_end;
 
 /* The guest calls its firmware (arm64: SMCCC; ppc64: hcalls). */
 #define MACHINE_ANSWERS 4u

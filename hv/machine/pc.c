@@ -374,7 +374,9 @@ bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io)
 /* As an ISA bus behaves. */
 const bool machine_floating_bus = true;
 
-bool machine_answers(const struct machine *m, gpa_t at)
+const gpa_t machine_devices_end = { 0 };
+
+bool machine_answers(struct machine *m, gpa_t at)
 {
 	(void)m;
 	(void)at;

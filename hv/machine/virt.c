@@ -15,11 +15,13 @@
 /* As a processor's bus does: an external abort. */
 const bool machine_floating_bus = false;
 
+const gpa_t machine_devices_end = { VIRT_RAM };
+
 /* ---- What follows from a change ---------------------------------------------------------------
  */
 
 /* The vCPUs that have an interrupt pending now and had none before. */
-static uint32_t publish(struct machine *m)
+static __attribute__((noinline)) uint32_t publish(struct machine *m)
 {
 	uint32_t before = atomic_load_explicit(&m->irq, memory_order_relaxed), irq = 0;
 
@@ -152,32 +154,38 @@ void machine_init(struct machine *m, const struct machine_host *host, unsigned v
 	publish_next_event(m);
 }
 
-bool machine_answers(const struct machine *m, gpa_t at)
+bool machine_answers(struct machine *m, gpa_t at)
 {
 	return bus_find(&m->bus, at.v) != NULL;
 }
 
-bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io)
+/* What an access has left to be done, out of line: publishes, unlocks, tells the host. */
+static __attribute__((noinline)) void follow_up(struct machine *m, unsigned vcpu) RELEASES(m->lock)
 {
-	struct virt_effects effects;
-	uint32_t raised;
-	bool found;
+	uint32_t raised = m->moved ? publish(m) : 0;
+	struct virt_effects effects = m->todo;
 
-	if (io->port) {
-		io->value = io->write ? io->value : UINT64_MAX;
-		return false;
-	}
-	spin_lock(&m->lock);
-	found = bus_io(&m->bus, io);
-	if (!found && !io->write)
-		io->value = UINT64_MAX;
-	raised = m->moved ? publish(m) : 0;
-	effects = m->todo;
 	m->todo.sent = 0;
 	spin_unlock(&m->lock);
 	for (unsigned i = 0; i < effects.sent; i++)
 		m->host.console_put(m->host.vm, effects.line[i]);
 	notify_others(m, raised, vcpu);
+}
+
+bool machine_io(struct machine *m, unsigned vcpu, struct io_access *io)
+{
+	bool found;
+
+	if (__builtin_expect(io->port, false)) {
+		io->value = io->write ? io->value : UINT64_MAX;
+		return false;
+	}
+	spin_lock(&m->lock);
+	found = bus_io(&m->bus, io);
+	if (m->moved || m->todo.sent != 0)
+		follow_up(m, vcpu);
+	else
+		spin_unlock(&m->lock);
 	return found;
 }
 

@@ -132,6 +132,10 @@ REFUSED = [
     bad_image("a PC's format", bytes(8192), r"tenure: .*format", words=("--format", "multiboot")),
     run("image: larger than the memory", "run", "-kernel", DEBIAN / "vmlinuz-full", "-m", "16M", status=65, reason="",
         says=(r"tenure: .*RAM ends",)),
+    run("configuration: a memslot over a device", "run", "-config", "{dir}/vm.dts", status=65, reason="",
+        says=(r"memslot@9000000: gpa: 0x9000000 is among the addresses of the board's devices, which end at 0x40000000",
+              ), files={"vm.dts": configuration(vm("guest", "smp.elf", more='memslot@9000000 { gpa = /bits/ 64 '
+                                                   '<0x9000000>; size = "4K"; };'))}),
     run("host: entered at EL1", "run", "-kernel", SMALL / "smp.img", "-qemu=-machine", "-qemu=virtualization=off",
         status=70, reason="", says=(r"virtualization=on",)),
 ]

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hv/machine/machine.h"
 #include "hv/s2.h"
 #include "hv/slot.h"
 #include "mm/block.h"
@@ -20,6 +21,8 @@
 #include "tests/fake/fake.h"
 
 struct world world;
+
+const gpa_t machine_devices_end = { 0 };
 
 static struct frame records[WORLD_FIRST + WORLD_FRAMES + 1]; /* the last: room for the chunks */
 static struct s2_geometry tree;

@@ -61,7 +61,7 @@ static void stores(void **state)
 		assert_true(io.write && !io.port);
 		assert_int_equal(io.where, DEVICE);
 		assert_int_equal(io.bytes, 1u << size);
-		assert_int_equal(io.value, vcpu.x[5] & mask);
+		assert_int_equal(io.value & mask, vcpu.x[5] & mask);
 		assert_int_equal(vcpu.pc, PORT_CODE);
 		assert_int_equal(arch_vcpu_io_done(&vcpu, &io), OK);
 		assert_int_equal(vcpu.pc, PORT_CODE + 4);
@@ -190,7 +190,7 @@ static void pairs(void **state)
 		assert_int_equal(decode(NO_ISV(true), DEVICE, &io), OK);
 		assert_int_equal(io.where, DEVICE + 4 * i);
 		assert_int_equal(io.bytes, 4);
-		assert_int_equal(io.value, 0x55667701 + i);
+		assert_int_equal((uint32_t)io.value, 0x55667701 + i);
 		assert_int_equal(arch_vcpu_io_done(&vcpu, &io), OK);
 	}
 	assert_int_equal(port_sp, DEVICE);

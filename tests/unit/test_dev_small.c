@@ -102,6 +102,11 @@ static void test_bus_find(void **state)
 	assert_ptr_equal(bus_find(&bus, 0x27)->device, &b);
 	assert_null(bus_find(&bus, 0x28));
 	assert_null(bus_find(&bus, UINT64_MAX));
+	/* What was found last is no answer for its neighbours. */
+	assert_ptr_equal(bus_find(&bus, 0x10)->device, &a);
+	assert_null(bus_find(&bus, 0x0f));
+	assert_null(bus_find(&bus, 0x12));
+	assert_ptr_equal(bus_find(&bus, 0x11)->device, &a);
 }
 
 static void test_bus_straight(void **state)

@@ -80,6 +80,7 @@ static void retired(unsigned vcpu, unsigned intid)
 static void test_who_answers(void **state)
 {
 	uint64_t value = 0;
+	struct machine_ram ram;
 
 	(void)state;
 	assert_false(machine_floating_bus);
@@ -92,7 +93,13 @@ static void test_who_answers(void **state)
 	assert_false(machine_answers(board.machine, gpa(UART + 0x1000)));
 	assert_false(machine_answers(board.machine, gpa(0)));
 	assert_false(access(0, false, UART + 0x1000, 4, &value));
+	assert_int_equal(value, UINT32_MAX);
+	assert_false(access(0, false, UART + 0x1000, 8, &value));
 	assert_int_equal(value, UINT64_MAX);
+	/* Memslots begin where the devices' addresses end. */
+	assert_false(machine_answers(board.machine, machine_devices_end));
+	assert_int_equal(machine_ram(UINT64_C(1) << 20, &ram), 1);
+	assert_int_equal(machine_devices_end.v, ram.start.v);
 	value = 5;
 	assert_false(access(0, true, 0x0a000000, 4, &value));
 	assert_int_equal(value, 5);
