@@ -20,6 +20,7 @@
 #include "boot/handover_arm64.h"
 #include "boot/memmap.h"
 #include "boot/serial_arm64.h"
+#include "boot/words.h"
 
 #define FIRMWARE_RANGES 32u
 /* Image, tree, archive; modules; hand-over. */
@@ -136,22 +137,49 @@ static const char *take_module(const struct cpio_file *file)
 	return fill_add_module(&info, file->name, at, file->size);
 }
 
-/* Goes through the archive; with `take` it takes the files, without it only finds the end. */
-static uint64_t walk_archive(uint64_t base, uint64_t room, bool take)
+/* Notes the damage behind the file `last` (NULL: at the front). */
+static void note_damage(const char *last, const char *cause)
+{
+	char what[BOOT_ERROR_BYTES];
+	struct words w = words_in(what, sizeof(what));
+
+	words_add(&w, "the archive of modules is ");
+	words_add(&w, last == NULL ? "damaged" : "cut or damaged behind ");
+	words_add(&w, last == NULL ? "" : last);
+	fill_note(&info, what, cause);
+}
+
+/*
+ * Looks through the whole archive before anything is taken out of it: how long it should be nobody
+ * says, and where one has been cut the bytes behind it in memory would pass for the rest of a file.
+ * Its length, or 0 if it is damaged, which is noted.
+ */
+static uint64_t measure_archive(uint64_t base, uint64_t room)
 {
 	struct cpio c = cpio_open((const void *)(uintptr_t)base, (size_t)room);
+	const char *last = NULL, *cause;
 	enum cpio_answer answer;
+	struct cpio_file file;
+
+	while ((answer = cpio_next(&c, &file, &cause)) == CPIO_FILE)
+		last = file.name;
+	if (answer == CPIO_END)
+		return c.at;
+	note_damage(last, cause);
+	return 0;
+}
+
+static void take_modules(uint64_t base, uint64_t bytes)
+{
+	struct cpio c = cpio_open((const void *)(uintptr_t)base, (size_t)bytes);
 	struct cpio_file file;
 	const char *cause;
 
-	while ((answer = cpio_next(&c, &file, &cause)) == CPIO_FILE) {
-		cause = take ? take_module(&file) : NULL;
+	while (cpio_next(&c, &file, &cause) == CPIO_FILE) {
+		cause = take_module(&file);
 		if (cause != NULL)
 			fill_note(&info, file.name, cause);
 	}
-	if (answer == CPIO_DAMAGED)
-		fill_note(&info, "the archive of modules is damaged", cause);
-	return c.at;
 }
 
 /* Usable bytes from `base` on. */
@@ -173,12 +201,14 @@ static void take_archive(uint32_t range)
 
 	if (room < 6 || memcmp(magic, "070701", 6) != 0)
 		return;
-	bytes = walk_archive(DIRECT_ARCHIVE, room, false);
+	bytes = measure_archive(DIRECT_ARCHIVE, room);
+	if (bytes == 0)
+		return;
 	raw[range] = (struct boot_range){ .base = DIRECT_ARCHIVE,
 					  .size = bytes,
 					  .kind = BOOT_MEM_LOADER };
 	fill_set_memory(&info, raw, raw_count);
-	(void)walk_archive(DIRECT_ARCHIVE, bytes, true);
+	take_modules(DIRECT_ARCHIVE, bytes);
 }
 
 static void add_segment(const char *start, const char *end, bool write, bool execute)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The loaders, from the firmware to the hypervisor's first instruction: a probe in the hypervisor's place checks what
-it is given (boot_probe/probe.c), and every damage ends in one sentence and status 69, by UEFI and by PVH."""
+it is given (boot_probe), and every damage ends in one sentence and status 69, by UEFI and by PVH."""
 
 import re
 import shutil
@@ -11,7 +11,6 @@ import pytest
 
 TOP = Path(__file__).resolve().parents[2]
 OUT = TOP / "build" / "test" / "boot"
-OBJECTS = TOP / "build" / "x86" / "debug" / "obj"
 LOADER = TOP / "build" / "x86" / "debug" / "BOOTX64.EFI"
 OVMF_CODE = "/usr/share/OVMF/OVMF_CODE.fd"
 OVMF_VARS = "/usr/share/OVMF/OVMF_VARS.fd"
@@ -27,22 +26,28 @@ def call(*words):
     return done.stdout
 
 
-def variable(name):
-    return call("make", "-s", f"print-{name}").split()
+def build_probe(arch, *libraries):
+    """The probe, linked with the real loaders by the real linker script."""
+    def variable(name):
+        return call("make", "-s", f"ARCH={arch}", "BUILD=debug", f"print-{name}").split()
+
+    out = OUT / arch
+    out.mkdir(parents=True, exist_ok=True)
+    objects = [TOP / "build" / arch / "debug" / "obj" / f"{source}.o" for source in variable(f"BOOT_{arch}")]
+    libraries = [f"build/{arch}/lib/{name}.a" for name in libraries]
+    loader = variable("LOADER")[0]
+    call("make", f"ARCH={arch}", "BUILD=debug", *[o.relative_to(TOP) for o in objects], loader, *libraries)
+    for source in (f"probe_{arch}.c", "probe.c", f"entry_{arch}.S"):
+        objects.insert(0, out / f"{source}.o")
+        flags = variable("CFLAGS" if source.endswith(".c") else "ASFLAGS")
+        call("clang", *flags, "-c", TOP / "tests/qemu/boot_probe" / source, "-o", objects[0])
+    call("ld.lld", *variable("LDFLAGS"), "-o", out / "probe.elf", *objects, *libraries)
+    return out / "probe.elf"
 
 
 @pytest.fixture(scope="module", name="probe")
 def fixture_probe():
-    """The probe, linked with the real loaders by the real linker script."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    objects = [OBJECTS / f"{source}.o" for source in variable("BOOT_x86")]
-    call("make", "BUILD=debug", *[o.relative_to(TOP) for o in objects], LOADER.relative_to(TOP), "build/x86/lib/libc.a")
-    for source in ("probe.c", "entry.S"):
-        objects.insert(0, OUT / f"{source}.o")
-        flags = variable("CFLAGS" if source.endswith(".c") else "ASFLAGS")
-        call("clang", *flags, "-c", TOP / "tests/qemu/boot_probe" / source, "-o", objects[0])
-    call("ld.lld", *variable("LDFLAGS"), "-o", OUT / "probe.elf", *objects, "build/x86/lib/libc.a")
-    return OUT / "probe.elf"
+    return build_probe("x86", "libc")
 
 
 @pytest.fixture(name="files")
@@ -73,6 +78,18 @@ def qemu(*words):
 EXIT = ("-device", "isa-debug-exit,iobase=0xf4,iosize=4")
 
 
+def told(text, files, firmware, memory):
+    """Nothing that the probe checks is wrong, and it has what was given; `memory` in MiB."""
+    assert not re.findall(r"^not ok.*", text, re.MULTILINE), text
+    assert "all good" in text, text
+    modules = {m[0]: (int(m[1]), int(m[2])) for m in re.findall(r"^module (\S+) (\d+) (\d+)\r?$", text, re.MULTILINE)}
+    assert modules == {name: (len(data), checksum(data)) for name, data in files.items()}
+    assert re.search(rf"^firmware is {firmware}\r?$", text, re.MULTILINE)
+    assert re.search(r"^error \r?$", text, re.MULTILINE), text
+    usable = int(re.search(r"^memory kind 1 (\d+)\r?$", text, re.MULTILINE)[1])
+    assert memory * MIB * 0.7 < usable < memory * MIB
+
+
 def mkimage(directory, files, *where):
     modules = [f"{name}={directory / name}" for name in files if name != "config.dtb"]
     call(TOP / "tools/mkimage", *where, "--dtb", directory / "config.dtb", *modules)
@@ -97,15 +114,8 @@ def run_pvh(directory, elf, files, *words):
 
 
 def expect(status, text, files, firmware, memory):
-    """Nothing that the probe checks is wrong, and it has what was given."""
-    assert not re.findall(r"^not ok.*", text, re.MULTILINE), text
-    assert status == DONE and "all good" in text, text
-    modules = {m[0]: (int(m[1]), int(m[2])) for m in re.findall(r"^module (\S+) (\d+) (\d+)\r$", text, re.MULTILINE)}
-    assert modules == {name: (len(data), checksum(data)) for name, data in files.items()}
-    assert re.search(rf"^firmware is {firmware}\r$", text, re.MULTILINE)
-    assert re.search(r"^error \r$", text, re.MULTILINE)
-    usable = int(re.search(r"^memory kind 1 (\d+)\r$", text, re.MULTILINE)[1])
-    assert memory * MIB * 0.7 < usable < memory * MIB
+    assert status == DONE, text
+    told(text, files, firmware, memory)
 
 
 MACHINES = [("64M", 64, "EPYC"), ("512M", 512, "EPYC"), ("4G", 4096, "EPYC"), ("6G", 6144, "qemu64,pdpe1gb=off")]
