@@ -43,13 +43,16 @@ def runs(alone, arch, directory):
 
 
 def table(path, measured):
-    """measured: [(what, how far, figures)]; prints them, and writes them to `path`."""
-    print(f"{'':26}" + "".join(f"{word:>12}" for word in HEAD))
+    """measured: [(what, how far, figures)], by and by; prints each, writes them to `path`, and returns them."""
+    rows = []
+    print(f"{'':26}" + "".join(f"{word:>12}" for word in HEAD), flush=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(",".join(("what", "size") + COLUMNS) + "\n")
         for what, size, figures in measured:
-            print(f"{what:14}{size:12}" + "".join(f"{figures[name]:12.10g}" for name in COLUMNS))
+            print(f"{what:14}{size:12}" + "".join(f"{figures[name]:12.10g}" for name in COLUMNS), flush=True)
             file.write(",".join([what, size] + [f"{figures[name]:.10g}" for name in COLUMNS]) + "\n")
+            rows.append((what, size, figures))
+    return rows
 
 
 def judge(arch, measured):

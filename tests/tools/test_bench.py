@@ -85,6 +85,14 @@ def test_a_fault_that_grows_is_seen(what, name):
     assert len(wrong) == 1 and wrong[0].startswith(f"{name} grows with {what}: 320, and 334 with 3")
 
 
+def test_the_table_keeps_all(tmp_path, capsys):
+    measured = grown("VMs", "12")
+    assert growth.table(tmp_path / "growth.csv", iter(measured)) == measured
+    written = (tmp_path / "growth.csv").read_text(encoding="utf-8").splitlines()
+    assert written[0].startswith("what,size,fault_4k_present") and written[1] == "VMs,1,320,321,838,740,7800000"
+    assert len(written) == 3 and len(capsys.readouterr().out.splitlines()) == 3
+
+
 def test_memslots_may_cost_a_search():
     sizes = ("1", "8", "64", "512")
     assert growth.judge("x86", grown("memslots", sizes, fault_by_turns=[321, 456, 500, 540])) == []
