@@ -198,28 +198,41 @@ static inline void run_over(enum arch_end how, unsigned status)
 	_exit((int)status);
 }
 
-/* Compiles the configuration into `to`; returns its bytes. */
-static inline uint64_t run_configure(const struct run *r, void *to, uint64_t room)
-{
-	char source[] = "/tmp/tenure-run-XXXXXX", command[128], node[1024];
-	int fd = mkstemp(source);
+/* The configuration as it was compiled last, and what of. */
+static struct {
+	char source[4096];
+	unsigned char tree[RUN_KERNEL];
+	uint64_t bytes;
+} run_config;
 
-	assert_true(fd >= 0);
+/* Compiles it, if it is another one than last time. */
+static inline void run_configure(const struct run *r)
+{
+	char source[sizeof(run_config.source)], node[1024];
+	char name[] = "/tmp/tenure-run-XXXXXX", command[128];
+
 	snprintf(node, sizeof(node),
 		 "a { memory = \"4M\"; vcpus = <%u>; kernel = \"k\"; host-control; %s };",
 		 r->vcpus ? r->vcpus : 1, r->slots ? r->slots : "");
-	dprintf(fd,
-		"/dts-v1/;\n/ { compatible = \"tenure,config-1\"; host { %s }; devices { %s }; "
-		"vms { %s }; };\n",
-		r->host ? r->host : "", r->devices ? r->devices : "", r->vms ? r->vms : node);
+	int length = snprintf(source, sizeof(source),
+			      "/dts-v1/;\n/ { compatible = \"tenure,config-1\"; host { %s }; "
+			      "devices { %s }; vms { %s }; };\n",
+			      r->host ? r->host : "", r->devices ? r->devices : "",
+			      r->vms ? r->vms : node);
+	assert_in_range(length, 1, sizeof(source) - 1);
+	if (strcmp(source, run_config.source) == 0)
+		return;
+	int fd = mkstemp(name);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, source, (size_t)length), length);
 	close(fd);
-	snprintf(command, sizeof(command), "dtc -q -I dts -O dtb -o - %s", source);
+	snprintf(command, sizeof(command), "dtc -q -I dts -O dtb -o - %s", name);
 	FILE *dtc = popen(command, "r");
 	assert_non_null(dtc);
-	size_t bytes = fread(to, 1, room, dtc);
+	run_config.bytes = fread(run_config.tree, 1, sizeof(run_config.tree), dtc);
 	assert_int_equal(pclose(dtc), 0);
-	unlink(source);
-	return bytes;
+	unlink(name);
+	strcpy(run_config.source, source);
 }
 
 /* A Multiboot 1 kernel of nothing but its header, with the addresses in it. */
@@ -277,7 +290,8 @@ static inline void run_child(const struct run *r)
 		fake_program(gpa(RUN_SECOND), script_play, &second);
 	if (r->type != NULL)
 		fake_console_type(r->type);
-	run_hand_over(run_configure(r, arch_linear(hpa(RUN_BASE)), RUN_KERNEL), pages);
+	memcpy(arch_linear(hpa(RUN_BASE)), run_config.tree, run_config.bytes);
+	run_hand_over(run_config.bytes, pages);
 	if (r->meddle != NULL)
 		r->meddle(&run_boot);
 	hv_main(&run_boot);
@@ -290,6 +304,7 @@ static inline void run(const struct run *r)
 	size_t length = 0;
 	ssize_t n;
 
+	run_configure(r);
 	assert_int_equal(pipe(ends), 0);
 	fflush(NULL);
 	pid_t child = fork();
