@@ -217,14 +217,6 @@ static __attribute__((noinline)) struct table table_around(struct s2 *s2, struct
 	return t;
 }
 
-/* Is all of the range, and not all of the table, in the table of level 0 that is at hand? */
-static inline bool is_near(const struct s2 *s2, struct gfn_range range)
-{
-	return table_number(range.start) == s2->near &&
-	       table_number(gfn(range.end.v - 1)) == s2->near &&
-	       range.end.v - range.start.v < table_entries(0);
-}
-
 /* What is larger than a part of one table of level 0. */
 static __attribute__((noinline)) uint64_t large_remove(struct s2 *s2, struct table t,
 						       struct gfn_range range)
@@ -242,16 +234,20 @@ static __attribute__((noinline)) uint64_t large_remove(struct s2 *s2, struct tab
 	return out.leaves;
 }
 
-static inline uint64_t range_remove(struct s2 *s2, struct gfn_range range)
+static inline __attribute__((always_inline)) uint64_t range_remove(struct s2 *s2,
+								   struct gfn_range range)
 	REQUIRES(s2->consumer.lock)
 {
-	if (!is_near(s2, range)) {
+	const uint64_t pages = range.end.v - range.start.v, entries = table_entries(0);
+
+	if (table_number(range.start) != s2->near ||
+	    entry_index(0, range.start) + pages > entries || pages == entries) {
 		struct table t = table_around(s2, range);
 		if (t.level != 0)
 			return large_remove(s2, t, range);
 	}
 	uint64_t *first = &s2->near_table[entry_index(0, range.start)];
-	uint64_t leaves = pages_remove(s2, first, first + (range.end.v - range.start.v));
+	uint64_t leaves = pages_remove(s2, first, first + pages);
 
 	mm_step("s2_removed", s2);
 	if (leaves != 0)
@@ -586,7 +582,7 @@ static __attribute__((noinline)) uint64_t shown_remove(struct s2 *s2, const stru
 
 	for (const struct slot *s = slot_showing(t, range, &at); s != NULL;
 	     s = slot_showing(t, range, &at))
-		removed += range_remove(s2, slot_gfns(s, intersection(range, slot_hvas(s))));
+		removed += s2_remove_locked(s2, slot_gfns(s, intersection(range, slot_hvas(s))));
 	return removed;
 }
 
@@ -599,18 +595,19 @@ static enum result s2_invalidate(struct consumer *c, struct hva_range range, enu
 			  */
 {
 	struct s2 *s2 = s2_of(c);
+	struct vm *vm = s2->vm;
 	uint64_t removed = 0, pages = (range.end.v - range.start.v) >> PAGE_SHIFT;
 
 	(void)mode;
-	const struct slot_table *t = atomic_load_explicit(&s2->vm->slots, memory_order_acquire);
+	const struct slot_table *t = atomic_load_explicit(&vm->slots, memory_order_acquire);
 	const struct slot *near = t != NULL ? slot_near(t, range) : NULL;
 	if (near != NULL)
 		removed = range_remove(s2, slot_gfns(near, range));
 	else if (t != NULL)
 		removed = shown_remove(s2, t, range);
-	trace(TRACE_NOTICE, s2->vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
+	trace(TRACE_NOTICE, vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
 	      order_above(pages), OK);
-	explain_notice(s2->vm, range, removed);
+	explain_notice(vm, range, removed);
 	return OK;
 }
 

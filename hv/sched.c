@@ -163,10 +163,37 @@ void sched_wake_irq(struct vm *vm)
 	}
 }
 
+/*
+ * A vCPU is counted in vm->waiting before the look that makes it sleep. That look is taken under a
+ * lock (the notifier's, or the consumer's) which whoever ends the notice or the turn takes after it
+ * and before this call: so the count is seen here.
+ */
+static bool wait_announce(struct vcpu *v) REQUIRES(sched.lock)
+{
+	bool first = !v->announced;
+
+	if (first) {
+		v->announced = true;
+		atomic_fetch_add_explicit(&v->vm->waiting, 1, memory_order_relaxed);
+	}
+	return first;
+}
+
+static void wait_retract(struct vcpu *v) REQUIRES(sched.lock)
+{
+	if (v->announced) {
+		v->announced = false;
+		atomic_fetch_sub_explicit(&v->vm->waiting, 1, memory_order_relaxed);
+	}
+}
+
 void sched_wake_waiting(struct vm *vm)
 {
 	unsigned queued = 0;
 
+	/* relaxed: see wait_announce. */
+	if (__builtin_expect(atomic_load_explicit(&vm->waiting, memory_order_relaxed) == 0, 1))
+		return;
 	spin_lock(&sched.lock);
 	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		struct vcpu *v = vm->vcpus[i];
@@ -205,7 +232,12 @@ static bool leave(struct vcpu *v, enum vcpu_state state)
 
 	spin_lock(&sched.lock);
 	bool sleeps = state == VCPU_HALTED || state == VCPU_WAITING || state == VCPU_STOPPED;
-	if (state == VCPU_READY || (sleeps && v->wake)) {
+	bool looks_again = false;
+	if (state == VCPU_WAITING)
+		looks_again = wait_announce(v);
+	else
+		wait_retract(v);
+	if (state == VCPU_READY || looks_again || (sleeps && v->wake)) {
 		enqueue_locked(v);
 	} else {
 		v->state = state;

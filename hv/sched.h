@@ -37,7 +37,8 @@ void sched_wake_vm(struct vm *vm);
 
 /*
  * As sched_wake_vm, for the end of a notice or of a turn: makes those ready that wait for it, and
- * does not disturb those in the guest. Cheap when nobody waits.
+ * does not disturb those in the guest. Where nobody waits, or is about to, it is a look at a
+ * counter. A vCPU that is to wait looks once more after it was counted.
  */
 void sched_wake_waiting(struct vm *vm);
 

@@ -86,7 +86,8 @@ struct vcpu {
 
 	/* Guarded by the scheduler's lock. */
 	enum vcpu_state state;
-	bool wake; /* an event came while it was running: do not let it wait */
+	bool wake;	/* an event came while it was running: do not let it wait */
+	bool announced; /* it is counted in vm->waiting */
 	struct vcpu *next;
 	unsigned last_cpu; /* the CPU that it runs on, or ran on last */
 

@@ -95,6 +95,8 @@ struct vm {
 	_Atomic unsigned
 		live; /* vCPUs started, and not ended or off; written under the scheduler's lock */
 	_Atomic unsigned halted_off; /* vCPUs that have halted for good */
+	_Atomic unsigned waiting;    /* vCPUs that wait for a notice or a turn to end, or are about
+					to; written under the scheduler's lock */
 	struct vm_stats stats;
 	_Atomic uint32_t refusals_said; /* hv/exit.c */
 	uint64_t start_cost;		/* arch_counter's from hv_main to vm_start */

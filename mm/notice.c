@@ -20,6 +20,7 @@ enum result consumer_register(struct consumer *c, struct notifier *nf,
 		c->notifier = nf;
 		c->next = nf->consumers;
 		nf->consumers = c;
+		nf->caches += kind == CONSUMER_CACHE;
 	}
 	spin_unlock(&nf->lock);
 	return walked ? BUSY : OK;
@@ -37,6 +38,7 @@ enum result consumer_unregister(struct consumer *c)
 			at = &(*at)->next;
 		*at = c->next;
 		c->notifier = NULL;
+		nf->caches -= c->kind == CONSUMER_CACHE;
 	}
 	spin_unlock(&nf->lock);
 	return walked ? BUSY : OK;
@@ -44,13 +46,13 @@ enum result consumer_unregister(struct consumer *c)
 
 /* N4 (1): counts the notice as active, unless somebody's turn or a change of memslots keeps it out.
  */
-static bool notice_admit(struct notifier *nf, enum notice_mode mode)
+static inline bool notice_admit(struct notifier *nf, enum notice_mode mode)
 {
 	spin_lock(&nf->lock);
 	uint32_t active = atomic_load_explicit(&nf->active, memory_order_relaxed);
 	bool kept_out = mode != NOTICE_NESTED &&
 			(nf->turns != 0 || nf->slots || (mode == NOTICE_SLOTS && active != 0));
-	if (!kept_out) {
+	if (__builtin_expect(!kept_out, 1)) {
 		/* relaxed: the lock orders it before the invalidations, and a reader under a
 		 * consumer's lock that was taken after ours sees it (N5). */
 		atomic_store_explicit(&nf->active, active + 1, memory_order_relaxed);
@@ -79,14 +81,16 @@ static struct hva_range hull_of(struct hva_range a, struct hva_range b)
 				   a.end.v > b.end.v ? a.end : b.end };
 }
 
-/* N4 (3) for one consumer: what it refuses (NOTICE_TRY) it has not begun. */
-static enum result consumer_begin(struct consumer *c, struct hva_range range, enum notice_mode mode)
+/* The same inside another open notice: what that one covers stays covered. */
+static __attribute__((noinline)) enum result consumer_begin_nested(struct consumer *c,
+								   struct hva_range range,
+								   enum notice_mode mode)
+	REQUIRES(c->lock)
 {
+	struct hva_range before = c->hull;
 	enum result r = OK;
 
-	spin_lock(&c->lock);
-	struct hva_range before = c->hull;
-	c->hull = c->open == 0 ? range : hull_of(before, range);
+	c->hull = hull_of(before, range);
 	c->open++;
 	mm_step("notice_open_raised", c);
 	if (c->kind == CONSUMER_TABLE)
@@ -94,6 +98,27 @@ static enum result consumer_begin(struct consumer *c, struct hva_range range, en
 	if (r != OK) {
 		c->open--;
 		c->hull = before;
+	}
+	return r;
+}
+
+/* N4 (3) for one consumer: what it refuses (NOTICE_TRY) it has not begun. */
+static inline enum result consumer_begin(struct consumer *c, struct hva_range range,
+					 enum notice_mode mode)
+{
+	enum result r = OK;
+
+	spin_lock(&c->lock);
+	if (__builtin_expect(c->open == 0, 1)) {
+		c->hull = range;
+		c->open = 1;
+		mm_step("notice_open_raised", c);
+		if (c->kind == CONSUMER_TABLE)
+			r = c->ops->invalidate(c, range, mode);
+		if (r != OK)
+			c->open = 0;
+	} else {
+		r = consumer_begin_nested(c, range, mode);
 	}
 	spin_unlock(&c->lock);
 	return r;
@@ -113,7 +138,7 @@ static void consumer_end(struct consumer *c, struct hva_range range)
 }
 
 /* N4 (2): pfn caches go first, before the open count tells anybody (N5). */
-static void caches_invalidate(struct notifier *nf, struct hva_range range)
+static __attribute__((noinline)) void caches_invalidate(struct notifier *nf, struct hva_range range)
 {
 	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
 		if (c->kind != CONSUMER_CACHE)
@@ -126,7 +151,7 @@ static void caches_invalidate(struct notifier *nf, struct hva_range range)
 }
 
 /* Tells everybody that who was kept out may try again; then the list of consumers may change. */
-static void notice_release(struct notifier *nf)
+static inline void notice_release(struct notifier *nf)
 {
 	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
 		if (c->ops->released != NULL)
@@ -137,7 +162,7 @@ static void notice_release(struct notifier *nf)
 }
 
 /* Ends it for the consumers before `stop`, and counts it as over. */
-static void notice_close(struct notice *n, const struct consumer *stop)
+static inline void notice_close(struct notice *n, const struct consumer *stop)
 {
 	struct notifier *nf = n->notifier;
 
@@ -146,6 +171,15 @@ static void notice_close(struct notice *n, const struct consumer *stop)
 	mm_step("notice_inactive", nf);
 	notice_dismiss(nf, n->mode);
 	notice_release(nf);
+}
+
+/* A consumer has refused: those before it end in the ordinary way. */
+static __attribute__((noinline)) enum result notice_undo(struct notice *n, const struct consumer *c,
+							 enum result r)
+{
+	MM_CHECK(n->mode == NOTICE_TRY); /* only then may a consumer refuse */
+	notice_close(n, c);
+	return r;
 }
 
 enum result notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,
@@ -158,14 +192,12 @@ enum result notice_begin(struct notice *n, struct notifier *nf, struct hva_range
 	}
 	*n = (struct notice){ nf, range, mode };
 	mm_step("notice_active", nf);
-	caches_invalidate(nf, range);
+	if (nf->caches != 0)
+		caches_invalidate(nf, range);
 	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
 		enum result r = consumer_begin(c, range, mode);
-		if (r != OK) {
-			MM_CHECK(mode == NOTICE_TRY); /* only then may a consumer refuse */
-			notice_close(n, c);
-			return r;
-		}
+		if (__builtin_expect(r != OK, 0))
+			return notice_undo(n, c, r);
 	}
 	atomic_fetch_add_explicit(&nf->begun, 1, memory_order_relaxed);
 	return OK;

@@ -85,6 +85,7 @@ struct notifier {
 	bool turn_taken;	    /* one of them has it */
 	bool slots;		    /* a change of memslots is under way */
 	struct consumer *consumers; /* changes only while walkers is 0 */
+	uint32_t caches;	    /* how many of them are CONSUMER_CACHE; the same */
 	_Atomic uint64_t begun;	    /* notices so far */
 };
 

@@ -202,15 +202,6 @@ static inline void enter(struct arch_vcpu *v)
 			   "r13", "r14", "r15", "cc", "memory");
 }
 
-static __attribute__((noinline)) void enter_flushing(struct arch_vcpu *v, uint64_t gen)
-{
-	v->vmcb.tlb_control = npt_flush_command();
-	v->seen_gen = gen;
-	account_flush(v, gen);
-	enter(v);
-	v->vmcb.tlb_control = TLB_NOTHING;
-}
-
 /*
  * Part of hv's loop where the linker can see both: then the loop alone saves the registers that the
  * guest's take the place of. The generation is read anew for each entry, after whatever made the
@@ -222,11 +213,12 @@ __attribute__((always_inline)) void arch_vcpu_run(struct arch_vcpu *v, struct ex
 		uint64_t gen = __c11_atomic_load(&v->s2->flush_gen, __ATOMIC_ACQUIRE);
 
 		if (__builtin_expect(gen != v->seen_gen, false)) {
-			enter_flushing(v, gen);
-		} else {
-			account_flush(v, gen);
-			enter(v);
+			v->vmcb.tlb_control = npt_flush_command();
+			v->seen_gen = gen;
 		}
+		account_flush(v, gen);
+		enter(v);
+		v->vmcb.tlb_control = TLB_NOTHING;
 		if (__builtin_expect((v->vmcb.exit_interrupt_info & EVENT_VALID) != 0, false))
 			inject_again(v);
 	} while (!exit_decode(v, out));
