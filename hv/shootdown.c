@@ -36,14 +36,14 @@ static void wait_outside(struct vcpu *v, struct stay s)
 		arch_cpu_relax();
 }
 
-/* The vCPUs from number `first` on: all are kicked before any is waited for. */
-static __attribute__((noinline)) void drive_out(struct vm *vm, unsigned first)
+/* All are kicked before any is waited for. */
+static __attribute__((noinline)) void drive_out(struct vm *vm)
 {
 	struct stay stays[VM_MAX_VCPUS];
 
-	for (unsigned i = first; i < vm->vcpu_count; i++)
+	for (unsigned i = 0; i < vm->vcpu_count; i++)
 		stays[i] = kick_if_inside(vm->vcpus[i]);
-	for (unsigned i = first; i < vm->vcpu_count; i++) {
+	for (unsigned i = 0; i < vm->vcpu_count; i++) {
 		if (stays[i].in_guest != 0)
 			wait_outside(vm->vcpus[i], stays[i]);
 	}
@@ -57,11 +57,9 @@ __attribute__((always_inline)) void shootdown(struct s2 *s2, struct gfn_range ra
 	s2->flushes++;
 	if (arch_s2_flush(&s2->arch, range))
 		return;
-	for (unsigned i = 0; i < vm->vcpu_count; i++) {
-		/* seq_cst: as in kick_if_inside. */
-		if (atomic_load_explicit(&vm->vcpus[i]->in_guest, memory_order_seq_cst) != 0) {
-			drive_out(vm, i);
-			return;
-		}
-	}
+	/* seq_cst: as in kick_if_inside. An only vCPU is mostly the one that gives the notice. */
+	if (vm->vcpu_count == 1 &&
+	    atomic_load_explicit(&vm->vcpus[0]->in_guest, memory_order_seq_cst) == 0)
+		return;
+	drive_out(vm);
 }

@@ -327,7 +327,9 @@ enum result block_free(pfn_t first, unsigned order, owner_t owner)
 void block_free_counted(struct frame *head)
 {
 	unsigned order = atomic_load_explicit(&head->order, memory_order_relaxed);
-	MM_CHECK(frame_class(frame_pfn(head)) == FRAME_COUNTED && frame_head(head) == head);
+	enum frame_class class =
+		(enum frame_class)atomic_load_explicit(&head->class, memory_order_relaxed);
+	MM_CHECK(class == FRAME_COUNTED && frame_head(head) == head);
 	MM_CHECK(is_zero(&head->refs) && is_zero(&head->pins));
 	make_free(frame_pfn(head).v, order);
 }

@@ -40,7 +40,8 @@ static inline struct frame *linked(uint32_t link)
 static inline bool is_listed(uint64_t n, unsigned order)
 {
 	const struct frame *f = &frame_table[n];
-	return frame_is_ready(pfn(n)) &&
+	/* Of a smaller order it is in the chunk of the block whose buddy it is. */
+	return (order < FRAME_CHUNK_ORDER || frame_is_ready(pfn(n))) &&
 	       atomic_load_explicit(&f->tail, memory_order_relaxed) == FRAME_LISTED &&
 	       atomic_load_explicit(&f->order, memory_order_relaxed) == order;
 }
@@ -48,8 +49,11 @@ static inline bool is_listed(uint64_t n, unsigned order)
 static void list_push(uint64_t n, unsigned order) REQUIRES(lock)
 {
 	struct frame *f = &frame_table[n];
-	/* The first frame of a block has a record; the later ones may not have been brought up. */
-	if (!frame_is_ready(pfn(n)))
+	/*
+	 * The first frame of a block has a record; the later ones may not have been brought up. A
+	 * part of a chunk is free only where the chunk's records say so.
+	 */
+	if (order >= FRAME_CHUNK_ORDER && !frame_is_ready(pfn(n)))
 		frame_bring_up(pfn(n));
 	uint32_t self = FRAME_LINK | (uint32_t)n;
 	store(&f->link.next, lists[order]);

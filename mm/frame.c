@@ -123,6 +123,14 @@ enum frame_class frame_class_unready(pfn_t n)
 	return (enum frame_class)each.class;
 }
 
+struct frame *frame_of_unready(pfn_t n)
+{
+	if (frame_class_unready(n) == FRAME_DEVICE)
+		return NULL;
+	frame_bring_up(n);
+	return &frame_table[n.v];
+}
+
 /* ---- Counts -------------------------------------------------------------------------------- */
 
 static inline bool is_counted(const struct frame *f)

@@ -166,8 +166,9 @@ static inline bool frame_is_ready(pfn_t n)
  */
 void frame_bring_up(pfn_t n);
 
-/* The class of a frame whose chunk is not ready: RISING ones are waited for. */
+/* The class, and the record, of a frame whose chunk is not ready: RISING ones are waited for. */
 enum frame_class frame_class_unready(pfn_t n);
+struct frame *frame_of_unready(pfn_t n);
 
 /*
  * The class of a pfn (F2). Relaxed: whoever holds the frame (a reference, ownership, the entry or
@@ -189,11 +190,13 @@ static inline enum frame_class frame_class(pfn_t n)
  */
 static inline struct frame *frame_of(pfn_t n)
 {
-	if (frame_class(n) == FRAME_DEVICE)
+	if (n.v >= frame_limit)
 		return NULL;
 	if (!frame_is_ready(n))
-		frame_bring_up(n);
-	return &frame_table[n.v];
+		return frame_of_unready(n);
+	enum frame_class class = (enum frame_class)atomic_load_explicit(&frame_table[n.v].class,
+									memory_order_relaxed);
+	return class == FRAME_DEVICE ? NULL : &frame_table[n.v];
 }
 
 /* The record of a pfn that must have one: a host entry or a leaf says that it is COUNTED. */

@@ -40,7 +40,7 @@ static bool is_counted(uint64_t leaf)
 
 static struct frame *leaf_head(uint64_t leaf)
 {
-	return frame_head(frame_of(host_pfn(leaf)));
+	return frame_head(frame_counted(host_pfn(leaf)));
 }
 
 static uint64_t *table_of(uint64_t entry)

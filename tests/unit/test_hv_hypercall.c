@@ -128,6 +128,68 @@ static void starts_of_vcpus(void **state)
 	run_well(&(struct run){ .script = script, .second = second, .vcpus = 2 });
 }
 
+/* ---- Waiting ------------------------------------------------------------------------------------
+ */
+
+static struct notice_turn kept;
+
+static bool notices_kept_out(struct vm *vm)
+{
+	return atomic_load(&vm->waiting) == 0 && notice_turn_take(&vm->space.notifier, &kept);
+}
+
+static bool it_waits(struct vm *vm)
+{
+	return vm->vcpus[0]->state == VCPU_WAITING && atomic_load(&vm->waiting) == 1;
+}
+
+/* It was refused once, is counted, and is to look again before it sleeps: nothing is lost then. */
+static bool it_is_about_to_wait(struct vm *vm)
+{
+	return vm->vcpus[0]->state == VCPU_READY && atomic_load(&vm->waiting) == 1;
+}
+
+static bool notices_let_in(struct vm *vm)
+{
+	notice_turn_done(&vm->space.notifier, &kept);
+	return vm->vcpus[0]->state == VCPU_READY;
+}
+
+static bool nobody_waits(struct vm *vm)
+{
+	return atomic_load(&vm->waiting) == 0;
+}
+
+/* N7, N8: who is refused while a fault has its turn waits, and is woken when the turn is over. */
+static void a_refused_call_waits_and_is_woken(void **state)
+{
+	(void)state;
+	static const struct step second[] = {
+		DO(it_is_about_to_wait),
+		CALL(yield, 0, 0, 0, 0, 0),
+		DO(it_waits),
+		DO(notices_let_in),
+		CALL(yield, 0, 0, 0, 0, 0),
+		CALL(yield, 0, 0, 0, 0, 0),
+		/* Once more, and the turn is over before it has looked again. */
+		DO(it_is_about_to_wait),
+		DO(notices_let_in),
+		HALT,
+	};
+	static const struct step script[] = {
+		CALL(vcpu_start, 1, RUN_SECOND, 0, 0, 0),
+		DO(notices_kept_out),
+		CALL(zap, AREA, KIB4, 0, 0, 0),
+		CALL(yield, 0, 0, 0, 0, 0),
+		DO(notices_kept_out),
+		CALL(zap, AREA, KIB4, 0, 0, 0),
+		CALL(yield, 0, 0, 0, 0, 0),
+		DO(nobody_waits),
+		END,
+	};
+	run_well(&(struct run){ .script = script, .second = second, .vcpus = 2 });
+}
+
 /* ---- Ranges -------------------------------------------------------------------------------------
  */
 
@@ -574,6 +636,7 @@ int main(void)
 		cmocka_unit_test(end_call),
 		cmocka_unit_test(without_host_control),
 		cmocka_unit_test(starts_of_vcpus),
+		cmocka_unit_test(a_refused_call_waits_and_is_woken),
 		cmocka_unit_test(drops),
 		cmocka_unit_test(over_two_memslots),
 		cmocka_unit_test(protects),
