@@ -18,7 +18,7 @@ static bool lookup_map(const struct follow_request *rq, struct follow_answer *ou
 	unsigned level;
 
 	grace_enter();
-	uint64_t leaf = host_lookup_page(rq->space->root, rq->hva, &level);
+	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
 	bool found = host_allows(leaf, rq->access);
 	if (found)
 		follow_fill(rq, leaf, level, HOLD_NONE, out);

@@ -134,7 +134,7 @@ static inline bool follow_page(const struct follow_request *rq, struct follow_an
 	unsigned level;
 
 	MM_ASSERT(rq->intent == INTENT_MAP && follow_check(rq) == OK);
-	uint64_t leaf = host_lookup_page(rq->space->root, rq->hva, &level);
+	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
 	if (level != 0 || !host_allows(leaf, rq->access))
 		return false;
 	follow_fill(rq, leaf, 0, HOLD_NONE, out);

@@ -259,7 +259,7 @@ enum result space_fault(struct space *s, hva_t a, enum access access, bool unsha
 		spin_unlock(&s->lock);
 		return r == NULL ? NO_REGION : NO_PERMISSION;
 	}
-	uint64_t leaf = host_lookup_page(s->root, a, &level);
+	uint64_t leaf = host_lookup(s->root, a, &level);
 	bool shared = (leaf & HOST_SHARED) != 0;
 	if (shared && (access == ACCESS_WRITE || unshare)) {
 		spin_unlock(&s->lock);
