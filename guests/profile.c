@@ -2,14 +2,15 @@
 /*
  * Does one kind of thing very often, as the last thing before its end, for tests/bench/profile,
  * which looks where the hypervisor's instructions go. The command line's first word says what; each
- * is one exit, PAGES times, but for "notice", which is one exit for PAGES pages. Needs
- * host-control.
+ * is one exit, PAGES times, but for "notice", which is one exit for PAGES pages, and "large", which
+ * is LARGE pages of 2 MiB. Needs host-control.
  */
 #include "guests/lib/guest.h"
 #include "guests/lib/hypercall.h"
 
 #define AREA 0x140000000ull
 #define PAGES 512ull
+#define LARGE 40ull
 #define RW 3ull
 #define READ_ONLY 1ull
 
@@ -19,6 +20,16 @@ static void write_all(void)
 {
 	for (uint64_t page = 0; page < PAGES; page++)
 		write64(AREA + page * PAGE, page);
+}
+
+static void large(void)
+{
+	report(hc_slot_create(AREA, LARGE * HUGE, 0, 0) >= 0, "a memslot");
+	for (unsigned round = 0; round < 2; round++) {
+		(void)hc_zap(AREA, LARGE * HUGE);
+		for (uint64_t page = 0; page < LARGE; page++)
+			write64(AREA + page * HUGE, page);
+	}
 }
 
 static void zap_each(void)
@@ -50,6 +61,10 @@ static void calls(bool device)
 
 void guest_main(const char *cmdline)
 {
+	if (has_word(cmdline, "large")) {
+		large();
+		return;
+	}
 	report(hc_slot_create(AREA, PAGES * PAGE, 0, 0) >= 0, "a memslot");
 	report(true, "what follows is looked at");
 	write_all();

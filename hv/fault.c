@@ -238,54 +238,27 @@ static __attribute__((noinline)) enum result fault_go_on(struct vcpu *v, const s
 	return fault_lost(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
 }
 
-/* s2_install, the short way where it will do. */
-static __attribute__((noinline)) enum result fault_install(struct vcpu *v, const struct s2_map *map,
-							   struct s2_installed *installed)
-{
-	if (map->answer.order == 0) {
-		enum s2_outcome outcome = s2_install_page(&v->vm->s2, &v->s2_cache, map, false);
-		*installed = (struct s2_installed){ outcome, 0 };
-		if (outcome != S2_OTHER)
-			return outcome == S2_RACED ? RACED : OK;
-	}
-	return s2_install(&v->vm->s2, &v->s2_cache, map, installed);
-}
-
-/*
- * The host's entry is a larger one, or none that allows the access. UNSUPPORTED: refused, and
- * fault_serve_whole says why; RACED. Leaves the grace section of fault_try_page, whose request has
- * passed follow_check.
- */
-static __attribute__((noinline)) enum result fault_try_rest(struct vcpu *v,
-							    const struct s2_fault *f,
-							    const struct slot *slot,
-							    struct token token)
-{
-	struct follow_request rq = request_for(v, f, slot, &token);
-	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva, f->access, token,
-			      { .order = 0 },	  f->unmarked };
-	struct s2_installed installed;
-
-	enum result r = follow_rest(&rq, &map.answer);
-	if (r == OK) {
-		mm_step("fault_followed", v);
-		r = fault_install(v, &map, &installed);
-	} else {
-		r = UNSUPPORTED;
-	}
-	grace_leave();
-	if (r == OK)
-		fault_served(v->vm, f, &map.answer, event_of(v->vm, installed.outcome),
-			     arch_s2_geometry->shift[installed.level]);
-	return r;
-}
-
-/* Remembered and traced. */
+/* Remembered and traced. The leaf covers 2^order pages. */
 static inline void fault_note(struct vm *vm, gfn_t n, pfn_t p, enum frame_class class,
-			      enum trace_event event)
+			      unsigned order, enum trace_event event)
 {
 	fault_remember(vm, n, OK);
-	trace(event, vm->id, n, p, class, 0, OK);
+	trace(event, vm->id, n, p, class, order, OK);
+}
+
+/* s2_install, where the short way will not do. Leaves the grace section of fault_try_page. */
+static __attribute__((noinline)) enum result fault_install_whole(struct vcpu *v,
+								 const struct s2_map *map)
+{
+	struct s2_installed installed;
+
+	enum result r = s2_install(&v->vm->s2, &v->s2_cache, map, &installed);
+	grace_leave();
+	if (r == OK)
+		fault_note(v->vm, map->gfn, map->answer.pfn, map->answer.class,
+			   arch_s2_geometry->shift[installed.level],
+			   event_of(v->vm, installed.outcome));
+	return r;
 }
 
 /* What an install of one page has come to, where it is not a new leaf. */
@@ -295,8 +268,66 @@ static __attribute__((noinline)) enum result fault_changed(struct vm *vm, gfn_t 
 {
 	if (outcome == S2_RACED || outcome == S2_OTHER)
 		return outcome == S2_RACED ? RACED : UNSUPPORTED;
-	fault_note(vm, n, p, class, event_of(vm, outcome));
+	fault_note(vm, n, p, class, 0, event_of(vm, outcome));
 	return OK;
+}
+
+/*
+ * Installs what was found, by a leaf of `level` where that will do. Leaves the grace section of
+ * fault_try_page.
+ */
+static inline __attribute__((always_inline)) enum result fault_install(
+	struct vcpu *v, const struct s2_fault *f, const struct slot *slot,
+	const struct follow_request *rq, struct host_found found, unsigned level)
+{
+	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns,	  rq->hva,    f->access,
+			      *rq->token,	  { .order = 0 }, f->unmarked };
+
+	follow_fill(rq, found.leaf, found.level, HOLD_NONE, &map.answer);
+	mm_step("fault_followed", v);
+	enum s2_outcome outcome = s2_install_near(&v->vm->s2, &v->s2_cache, &map, level, false);
+	if (__builtin_expect(outcome == S2_OTHER, false)) {
+		struct s2_map whole = map;
+		return fault_install_whole(v, &whole);
+	}
+	grace_leave();
+	if (outcome == S2_RACED)
+		return RACED;
+	fault_note(v->vm, map.gfn, map.answer.pfn, map.answer.class, arch_s2_geometry->shift[level],
+		   TRACE_FAULT);
+	return OK;
+}
+
+/*
+ * What fault_try_page goes on with when the host has none that allows the access: it is brought in.
+ * UNSUPPORTED: refused, and fault_serve_whole says why; RACED. The request has passed follow_check.
+ * Leaves the grace section of fault_try_page.
+ */
+static __attribute__((noinline)) enum result fault_try_absent(struct vcpu *v,
+							      const struct s2_fault *f,
+							      const struct slot *slot,
+							      struct token token)
+{
+	struct follow_request rq = request_for(v, f, slot, &token);
+	struct host_found found;
+
+	if (__builtin_expect(follow_rest(&rq, &found) != OK, false)) {
+		grace_leave();
+		return UNSUPPORTED;
+	}
+	return fault_install(v, f, slot, &rq, found, 0);
+}
+
+/* ... and when what it has found is a larger entry. */
+static __attribute__((noinline)) enum result fault_try_large(struct vcpu *v,
+							     const struct s2_fault *f,
+							     const struct slot *slot,
+							     struct token token,
+							     struct host_found found)
+{
+	struct follow_request rq = request_for(v, f, slot, &token);
+
+	return fault_install(v, f, slot, &rq, found, 1);
 }
 
 /*
@@ -310,6 +341,7 @@ static inline __attribute__((always_inline)) enum result fault_try_page(struct v
 									bool present)
 {
 	struct follow_answer answer;
+	struct host_found found;
 
 	grace_enter(); /* the slot stays valid */
 	const struct slot *slot = slot_find(v->vm, gpa_to_gfn(f->gpa));
@@ -320,16 +352,19 @@ static inline __attribute__((always_inline)) enum result fault_try_page(struct v
 		grace_leave();
 		return slot == NULL ? NO_MEMSLOT : UNSUPPORTED;
 	}
-	if (__builtin_expect(!follow_page(&rq, &answer), false))
-		return fault_try_rest(v, f, slot, token);
+	if (__builtin_expect(!follow_now(&rq, &found), false))
+		return fault_try_absent(v, f, slot, token);
+	if (__builtin_expect(found.level != 0, false))
+		return fault_try_large(v, f, slot, token, found);
+	follow_fill(&rq, found.leaf, 0, HOLD_NONE, &answer);
 	mm_step("fault_followed", v);
 	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva, f->access, token, answer,
 			      f->unmarked };
-	enum s2_outcome outcome = s2_install_page(&v->vm->s2, &v->s2_cache, &map, present);
+	enum s2_outcome outcome = s2_install_near(&v->vm->s2, &v->s2_cache, &map, 0, present);
 	grace_leave();
 	if (__builtin_expect(outcome != S2_NEW, false))
 		return fault_changed(v->vm, map.gfn, answer.pfn, answer.class, outcome);
-	fault_note(v->vm, map.gfn, answer.pfn, answer.class, TRACE_FAULT);
+	fault_note(v->vm, map.gfn, answer.pfn, answer.class, 0, TRACE_FAULT);
 	return OK;
 }
 

@@ -126,7 +126,8 @@ static enum result copy_page(struct vm *vm, gpa_t at, const struct transfer *t, 
 		if (r != NO_BACKING && r != NO_PERMISSION)
 			return r;
 		/* H3: absent, or not allowed */
-		r = space_fault(&vm->space, place, access_of(t), false, false);
+		struct host_found unused;
+		r = space_fault(&vm->space, place, access_of(t), false, false, &unused);
 		if (r != OK && r != RACED)
 			return r;
 	}

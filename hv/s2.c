@@ -110,6 +110,13 @@ static void leaf_remove(struct s2 *s2, uint64_t *at, unsigned level)
 	s2->leaves[level]--;
 }
 
+/* A table goes: perhaps one that is at hand. */
+static void near_forget(struct s2 *s2)
+{
+	for (unsigned l = 0; l < S2_NEAR_LEVELS; l++)
+		s2->near[l].number = S2_NO_TABLE;
+}
+
 /* What a removal has taken away: leaves, tables, and the gfns that must be flushed. */
 struct removal {
 	uint64_t leaves, tables;
@@ -168,7 +175,7 @@ static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t b
 			table_remove(s2, mm_linear(e.pfn), level - 1, start, range, out);
 			if (start.v >= range.start.v && end.v <= range.end.v) {
 				(void)arch_s2_swap(&table[i], level, 0);
-				s2->near = S2_NO_TABLE;
+				near_forget(s2);
 				s2->tables--;
 				out->tables++;
 				grace_free_table(e.pfn, OWNER_HYPERVISOR);
@@ -184,10 +191,10 @@ struct table {
 	gfn_t base;
 };
 
-/* The number of the level-0 table that `n` is in. */
-static uint64_t table_number(gfn_t n)
+/* The number of the table of `level` that `n` is in. */
+static uint64_t table_number(gfn_t n, unsigned level)
 {
-	return n.v >> arch_s2_geometry->bits[0];
+	return n.v >> (arch_s2_geometry->shift[level] + arch_s2_geometry->bits[level]);
 }
 
 /*
@@ -212,8 +219,7 @@ static __attribute__((noinline)) struct table table_around(struct s2 *s2, struct
 			return t;
 		t = (struct table){ mm_linear(e.pfn), t.level - 1, first };
 	}
-	s2->near = table_number(t.base);
-	s2->near_table = t.entries;
+	s2->near[0] = (struct s2_near){ table_number(t.base, 0), t.entries };
 	return t;
 }
 
@@ -240,13 +246,13 @@ static inline __attribute__((always_inline)) uint64_t range_remove(struct s2 *s2
 {
 	const uint64_t pages = range.end.v - range.start.v, entries = table_entries(0);
 
-	if (table_number(range.start) != s2->near ||
+	if (table_number(range.start, 0) != s2->near[0].number ||
 	    entry_index(0, range.start) + pages > entries || pages == entries) {
 		struct table t = table_around(s2, range);
 		if (t.level != 0)
 			return large_remove(s2, t, range);
 	}
-	uint64_t *first = &s2->near_table[entry_index(0, range.start)];
+	uint64_t *first = &s2->near[0].table[entry_index(0, range.start)];
 	uint64_t leaves = pages_remove(s2, first, first + pages);
 
 	mm_step("s2_removed", s2);
@@ -262,24 +268,38 @@ uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
 
 /* ---- Installing --------------------------------------------------------------------------- */
 
-/* S2, H7: the largest level up to `most` whose leaf stays inside the host's span, the memslot, and
- * in step with the pfn. */
+/* S2, H7: does a leaf of `level` stay inside the host's span and the memslot, and in step with the
+ * pfn? What one level does not fit, no larger one does. */
+static bool level_fits(const struct s2_map *map, unsigned level)
+{
+	uint64_t within = level_pages(level) - 1, first = map->gfn.v & ~within;
+
+	return arch_s2_geometry->shift[level] <= map->answer.order &&
+	       ((map->gfn.v ^ map->answer.pfn.v) & within) == 0 && first >= map->slot->start.v &&
+	       first + within < map->slot->end.v;
+}
+
+/* The largest level up to `most` that fits. */
 static unsigned level_choose(const struct s2_map *map, unsigned most)
 {
-	const struct s2_geometry *g = arch_s2_geometry;
-
 	unsigned best = 0;
 
-	/* What one level does not fit, no larger one does. */
-	for (unsigned l = 1; l <= most && g->shift[l] <= map->answer.order; l++) {
-		uint64_t within = level_pages(l) - 1, first = map->gfn.v & ~within;
-		if (((map->gfn.v ^ map->answer.pfn.v) & within) != 0 ||
-		    first < map->slot->start.v || first + within >= map->slot->end.v)
-			break;
-		if (g->leaf_levels & 1u << l)
+	for (unsigned l = 1; l <= most && level_fits(map, l); l++) {
+		if (arch_s2_geometry->leaf_levels & 1u << l)
 			best = l;
 	}
 	return best;
+}
+
+/* Is `level`, 0 or 1, what level_choose would choose? false: perhaps not. */
+static bool level_is(const struct s2_map *map, unsigned level)
+{
+	const struct s2_geometry *g = arch_s2_geometry;
+
+	if (level == 0)
+		return map->answer.order == 0;
+	return (g->leaf_levels & 1u << level) != 0 && map->answer.order < g->shift[level + 1] &&
+	       level_fits(map, level);
 }
 
 static uint32_t leaf_attrs(const struct s2_map *map)
@@ -338,11 +358,12 @@ static uint64_t *tables_add(struct s2 *s2, struct s2_cache *cache, gfn_t n, stru
 	return p.at;
 }
 
-static void leaf_new(struct s2 *s2, const struct s2_map *map, uint64_t *at, unsigned level)
+static void leaf_new(struct s2 *s2, const struct s2_map *map, uint64_t *at, unsigned level,
+		     uint32_t attrs)
 {
 	pfn_t first = pfn(map->answer.pfn.v & ~(level_pages(level) - 1));
 
-	arch_s2_set(at, level, arch_s2_leaf(level, first, leaf_attrs(map)));
+	arch_s2_set(at, level, arch_s2_leaf(level, first, attrs));
 	s2->leaves[level]++;
 }
 
@@ -375,7 +396,7 @@ static enum s2_outcome leaf_change_locked(struct s2 *s2, struct s2_cache *cache,
 	gfn_t start = gfn(map->gfn.v & ~(level_pages(p.level) - 1));
 	leaf_remove(s2, p.at, p.level);
 	shootdown(s2, (struct gfn_range){ start, gfn(start.v + level_pages(p.level)) });
-	leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level);
+	leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level, leaf_attrs(map));
 	return S2_NEW;
 }
 
@@ -400,7 +421,8 @@ static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s
 		e = arch_s2_decode(p.level, entry_load(p.at));
 	}
 	if (e.kind == S2_NONE) {
-		leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level);
+		leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level,
+			 leaf_attrs(map));
 		*out = (struct s2_installed){ S2_NEW, level };
 	} else if (leaf_allows(e.attrs, map->access, map->unmarked)) {
 		*out = (struct s2_installed){ S2_SPURIOUS, p.level };
@@ -436,17 +458,17 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 }
 
 /*
- * The entry of level 0 for `n`, and its table at hand for the next. NULL: a larger leaf is there.
+ * The entry of `level` for `n`, and its table at hand for the next. NULL: a larger leaf is there.
  */
-static __attribute__((noinline)) uint64_t *page_walk(struct s2 *s2, struct s2_cache *cache, gfn_t n)
+static __attribute__((noinline)) uint64_t *near_walk(struct s2 *s2, struct s2_cache *cache, gfn_t n,
+						     unsigned level)
 {
-	struct place p = walk(s2, n, 0);
+	struct place p = walk(s2, n, level);
 
-	if (p.level != 0 && entry_load(p.at) != 0)
+	if (p.level != level && entry_load(p.at) != 0)
 		return NULL;
-	uint64_t *at = tables_add(s2, cache, n, p, 0);
-	s2->near = table_number(n);
-	s2->near_table = at - entry_index(0, n);
+	uint64_t *at = tables_add(s2, cache, n, p, level);
+	s2->near[level] = (struct s2_near){ table_number(n, level), at - entry_index(level, n) };
 	return at;
 }
 
@@ -464,20 +486,23 @@ static inline enum s2_outcome page_change(uint64_t *at, pfn_t n, uint32_t attrs,
 	return S2_WIDENED;
 }
 
-static inline enum s2_outcome install_page_locked(struct s2 *s2, struct s2_cache *cache,
+static inline enum s2_outcome install_near_locked(struct s2 *s2, struct s2_cache *cache,
 						  const struct s2_map *map, uint32_t attrs,
-						  bool present) REQUIRES(s2->consumer.lock)
+						  unsigned level, bool present)
+	REQUIRES(s2->consumer.lock)
 {
+	const struct s2_near *near = &s2->near[level];
 	enum s2_outcome outcome = S2_NEW;
 
-	if (!token_check(&s2->consumer, &map->token, leaf_hvas(map, 0)))
+	/* All of the leaf, as in s2_install. */
+	if (!token_check(&s2->consumer, &map->token, leaf_hvas(map, level)))
 		return S2_RACED;
 	/* Pages that follow each other are mostly in one table. */
 	uint64_t *at;
-	if (__builtin_expect(table_number(map->gfn) == s2->near, true)) {
-		at = &s2->near_table[entry_index(0, map->gfn)];
+	if (__builtin_expect(table_number(map->gfn, level) == near->number, true)) {
+		at = &near->table[entry_index(level, map->gfn)];
 	} else {
-		at = page_walk(s2, cache, map->gfn);
+		at = near_walk(s2, cache, map->gfn, level);
 		if (at == NULL)
 			return S2_OTHER;
 	}
@@ -488,25 +513,26 @@ static inline enum s2_outcome install_page_locked(struct s2 *s2, struct s2_cache
 		if (outcome == S2_OTHER)
 			return outcome;
 	} else {
-		arch_s2_set(at, 0, arch_s2_leaf(0, map->answer.pfn, attrs));
-		s2->leaves[0]++;
+		leaf_new(s2, map, at, level, attrs);
 	}
 	mark_locked(map);
 	return outcome;
 }
 
 /* Part of the fault's way where the linker can see both. */
-__attribute__((always_inline)) enum s2_outcome s2_install_page(struct s2 *s2,
+__attribute__((always_inline)) enum s2_outcome s2_install_near(struct s2 *s2,
 							       struct s2_cache *cache,
 							       const struct s2_map *map,
-							       bool present)
+							       unsigned level, bool present)
 {
 	uint32_t attrs = leaf_attrs(map);
 
-	MM_ASSERT(map->answer.order == 0);
+	MM_ASSERT(level < S2_NEAR_LEVELS && (level == 0 || !present));
+	if (__builtin_expect(!level_is(map, level), false))
+		return S2_OTHER;
 	mm_step("s2_install", s2);
 	spin_lock(&s2->consumer.lock);
-	enum s2_outcome outcome = install_page_locked(s2, cache, map, attrs, present);
+	enum s2_outcome outcome = install_near_locked(s2, cache, map, attrs, level, present);
 	spin_unlock(&s2->consumer.lock);
 	return outcome;
 }
@@ -653,7 +679,7 @@ enum result s2_create(struct s2 *s2, struct vm *vm)
 	for (unsigned i = 0; i < 1u << order; i++)
 		arch_page_clear(mm_linear(pfn(s2->root.v + i)));
 	s2->vm = vm;
-	s2->near = S2_NO_TABLE;
+	near_forget(s2);
 	r = arch_s2_create(&s2->arch, pfn_to_hpa(s2->root));
 	if (r == OK) {
 		r = consumer_register(&s2->consumer, &vm->space.notifier, &s2_consumer_ops,

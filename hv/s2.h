@@ -25,6 +25,7 @@ struct s2_cache {
 	pfn_t pages[S2_MAX_LEVELS];
 };
 
+#define S2_NEAR_LEVELS 2u
 #define S2_NO_TABLE UINT64_MAX
 
 struct s2 {
@@ -32,10 +33,12 @@ struct s2 {
 	struct arch_s2 arch;
 	pfn_t root;
 	struct vm *vm;
-	/* Where the last leaf of level 0 came or went: its table, and the number of that
-	 * (gfn >> bits[0]). S2_NO_TABLE once any table goes. */
-	uint64_t *near_table;
-	uint64_t near;
+	/* Where the last leaf of level 0 came or went, and of level 1: its table, and the number of
+	 * that (gfn >> what the whole table covers). S2_NO_TABLE once any table goes. */
+	struct s2_near {
+		uint64_t number;
+		uint64_t *table;
+	} near[S2_NEAR_LEVELS];
 	uint64_t leaves[S2_MAX_LEVELS]; /* present leaves by level */
 	uint64_t tables;		/* table pages below the root */
 	uint64_t flushes;
@@ -71,7 +74,7 @@ enum s2_outcome {
 	S2_NEW,
 	S2_WIDENED,
 	S2_SPURIOUS,
-	/* s2_install_page only; nothing has changed: */
+	/* s2_install_near only; nothing has changed: */
 	S2_RACED, /* the token does not hold */
 	S2_OTHER, /* it is not as the caller says, or a larger leaf: s2_install knows what to do */
 };
@@ -94,11 +97,12 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 		       struct s2_installed *out);
 
 /*
- * The same for an answer of order 0, said in one word: the leaf is of level 0. present: one is
- * there already, as the fault says, else none is; S2_OTHER if that is not so.
+ * The same by a short way, said in one word: for a leaf of `level`, 0 or 1, which is a constant.
+ * present: one is there already, as the fault says, else none is; of level 0 only. S2_OTHER: that
+ * is not so, or another level is s2_install's choice.
  */
-enum s2_outcome s2_install_page(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
-				bool present);
+enum s2_outcome s2_install_near(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
+				unsigned level, bool present);
 
 /*
  * Removes every leaf of the range, whole even where it sticks out (S4), and folds young and dirty

@@ -9,32 +9,18 @@
 #include "mm/host_fault.h"
 #include "mm/host_table.h"
 
-/* How often a lookup that keeps missing what a host fault has just made is repeated in one call. */
-#define FOLLOW_TRIES 8u
-
 /* MAP, PREFETCH: without the lock. An entry that is being replaced is caught by the token (P5). */
-static bool lookup_map(const struct follow_request *rq, struct follow_answer *out)
+static enum result map(const struct follow_request *rq, struct follow_answer *out)
 {
-	unsigned level;
+	struct host_found found;
 
 	grace_enter();
-	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
-	bool found = host_allows(leaf, rq->access);
-	if (found)
-		follow_fill(rq, leaf, level, HOLD_NONE, out);
+	bool now = follow_now(rq, &found);
 	grace_leave();
-	return found;
-}
-
-enum result follow_rest(const struct follow_request *rq, struct follow_answer *out)
-{
-	if (lookup_map(rq, out))
-		return OK;
-	mm_step("follow_fault", rq->space);
-	enum result r = space_fault(rq->space, rq->hva, rq->access, false, rq->in_turn);
-	if (r != OK)
-		return r;
-	return lookup_map(rq, out) ? OK : RACED;
+	enum result r = now ? OK : follow_rest(rq, &found);
+	if (r == OK)
+		follow_fill(rq, found.leaf, found.level, HOLD_NONE, out);
+	return r;
 }
 
 /* PIN: under the lock, so that the entry cannot be broken between the look and the pin (H6). */
@@ -65,6 +51,26 @@ static bool lookup_pin(const struct follow_request *rq, struct follow_answer *ou
 	return found;
 }
 
+/* A pin needs the entry under the lock at the moment it is taken, so it looks again (H6). */
+static enum result pin(const struct follow_request *rq, struct follow_answer *out)
+{
+	struct host_found unused;
+	enum result refusal;
+
+	for (unsigned i = 0; i < FOLLOW_TRIES; i++) {
+		if (lookup_pin(rq, out, &refusal))
+			return refusal;
+		if (!rq->may_sleep)
+			return WOULD_SLEEP;
+		mm_step("follow_fault", rq->space);
+		enum result r =
+			space_fault(rq->space, rq->hva, rq->access, true, rq->in_turn, &unused);
+		if (r != OK && r != RACED)
+			return r;
+	}
+	return RACED;
+}
+
 /* PEEK: the caller holds the space's lock for as long as it uses the answer. */
 static enum result peek(const struct follow_request *rq, struct follow_answer *out)
 {
@@ -85,19 +91,11 @@ enum result follow_pfn(const struct follow_request *rq, struct follow_answer *ou
 	enum result r = follow_check(rq);
 	if (r != OK)
 		return r;
-	if (rq->intent == INTENT_PEEK)
-		return peek(rq, out);
-	for (unsigned i = 0; i < FOLLOW_TRIES; i++) {
-		enum result refusal = OK;
-		bool pin = rq->intent == INTENT_PIN;
-		if (pin ? lookup_pin(rq, out, &refusal) : lookup_map(rq, out))
-			return refusal;
-		if (rq->intent == INTENT_PREFETCH || !rq->may_sleep)
-			return WOULD_SLEEP;
-		mm_step("follow_fault", rq->space);
-		r = space_fault(rq->space, rq->hva, rq->access, pin, rq->in_turn);
-		if (r != OK && r != RACED)
-			return r;
+	switch (rq->intent) {
+	case INTENT_PEEK: return peek(rq, out);
+	case INTENT_PIN: return pin(rq, out);
+	case INTENT_MAP:
+	case INTENT_PREFETCH: return map(rq, out);
 	}
-	return RACED;
+	return BAD_INTENT;
 }

@@ -126,25 +126,35 @@ static inline void follow_fill(const struct follow_request *rq, uint64_t leaf, u
 }
 
 /*
- * What follow_pfn answers at once, for an entry of 4 KiB. true: `out` is what it would say. false:
- * go on with follow_rest. `rq` is as for a MAP, and passes follow_check. In a grace section.
+ * What the host has for a request that passes follow_check, MAP or PREFETCH: a leaf that allows the
+ * access (true), for follow_fill. In a grace section.
  */
-static inline bool follow_page(const struct follow_request *rq, struct follow_answer *out)
+static inline bool follow_now(const struct follow_request *rq, struct host_found *out)
 {
-	unsigned level;
-
-	MM_ASSERT(rq->intent == INTENT_MAP && follow_check(rq) == OK);
-	uint64_t leaf = host_lookup(rq->space->root, rq->hva, &level);
-	if (level != 0 || !host_allows(leaf, rq->access))
-		return false;
-	follow_fill(rq, leaf, 0, HOLD_NONE, out);
-	return true;
+	MM_ASSERT(rq->token != NULL && follow_check(rq) == OK);
+	out->leaf = host_lookup(rq->space->root, rq->hva, &out->level);
+	return host_allows(out->leaf, rq->access);
 }
 
+/* How often a host fault that raced with another change is repeated in one call. */
+#define FOLLOW_TRIES 8u
+
 /*
- * What is left to do when follow_page says false: a larger entry is there, or the page is brought
- * in. One try; as follow_pfn, but that RACED comes sooner.
+ * What follow_pfn does when follow_now says false: has the page brought in, or allowed (H3). OK:
+ * `out` is for follow_fill. Refused as follow_pfn.
  */
-enum result follow_rest(const struct follow_request *rq, struct follow_answer *out);
+static inline enum result follow_rest(const struct follow_request *rq, struct host_found *out)
+{
+	if (rq->intent == INTENT_PREFETCH || !rq->may_sleep)
+		return WOULD_SLEEP;
+	for (unsigned i = 0; i < FOLLOW_TRIES; i++) {
+		mm_step("follow_fault", rq->space);
+		enum result r =
+			space_fault(rq->space, rq->hva, rq->access, false, rq->in_turn, out);
+		if (r != RACED)
+			return r;
+	}
+	return RACED;
+}
 
 #endif

@@ -6,11 +6,16 @@
  */
 #include "mm/host_fault.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "mm/block.h"
 #include "mm/host_table.h"
 #include "mm/space.h"
+
+/* The guess where memory will be wanted next is a GiB of the space. */
+#define FRESH_NEAR_SHIFT 30u
+#define FRESH_NOWHERE UINT64_MAX
 
 static struct hva_range leaf_range(hva_t a, unsigned level)
 {
@@ -33,69 +38,84 @@ static void pages_clear(pfn_t first, unsigned order)
 
 /* The level a new ANON leaf at `a` may have: 2 MiB if the region and what is there already allow
  * it. */
-static unsigned anon_level(struct space *s, const struct region *r, hva_t a)
+static unsigned anon_level(const struct space *s, const struct region *r, hva_t a, unsigned end)
 {
-	unsigned level;
-
 	if (!s->huge || r->spec.share_zero || !inside(leaf_range(a, 1), r->range))
 		return 0;
-	(void)host_lookup(s->root, a, &level);
-	return level >= 1 ? 1 : 0; /* the walk ended above level 0: no small table stands there */
+	return end >= 1 ? 1 : 0; /* the walk ended above level 0: no small table stands there */
 }
 
-/* A COUNTED block of zeros, smaller than wished if there is none of that size. */
-static enum result anon_alloc(struct space *s, unsigned *level, pfn_t *out)
-{
-	enum result r = block_alloc(FRAME_COUNTED, host_order(*level), s->owner, out);
-	if (r == OUT_OF_MEMORY && *level > 0) {
-		*level = 0;
-		r = block_alloc(FRAME_COUNTED, 0, s->owner, out);
-	}
-	if (r == OK)
-		pages_clear(*out, host_order(*level));
-	return r;
-}
-
-/* Puts fresh memory in place, if nobody else has meanwhile. The caller keeps the block unless OK.
- */
-static enum result anon_install(struct space *s, hva_t a, enum access access, unsigned level,
-				pfn_t block) REQUIRES(s->lock)
-{
-	const struct region *r = region_find(s, a);
-	unsigned found;
-
-	if (r == NULL || r->spec.kind != REGION_ANON || !(r->spec.permissions & (unsigned)access))
-		return RACED;
-	uint64_t leaf = host_leaf(block, host_permissions(r->spec.permissions), MEM_WRITE_BACK);
-	if (level == 0 && host_set_page(s->root, a, leaf)) {
-		s->counted++;
-		return OK;
-	}
-	if (host_lookup(s->root, a, &found) != 0 || found < level ||
-	    (level > 0 && anon_level(s, r, a) < level))
-		return RACED;
-	enum result set = host_set(s->root, s->owner, leaf_range(a, level).start, level, leaf);
-	if (set == OK)
-		s->counted += UINT64_C(1) << host_order(level);
-	return set;
-}
-
-static enum result anon_fault(struct space *s, hva_t a, enum access access, unsigned level)
-{
+/* A COUNTED block of zeros that is made ready without the lock. */
+struct fresh {
+	bool ready;
+	unsigned level;
 	pfn_t block;
-	enum result r = anon_alloc(s, &level, &block);
+};
+
+/* Of `level`, or smaller if there is none of that size. */
+static enum result fresh_make(struct space *s, unsigned level, struct fresh *out)
+{
+	enum result r = block_alloc(FRAME_COUNTED, host_order(level), s->owner, &out->block);
+	if (r == OUT_OF_MEMORY && level > 0) {
+		level = 0;
+		r = block_alloc(FRAME_COUNTED, 0, s->owner, &out->block);
+	}
 	if (r != OK)
 		return r;
-	spin_lock(&s->lock);
-	r = anon_install(s, a, access, level, block);
-	spin_unlock(&s->lock);
-	if (r != OK)
-		frame_put(frame_of(block));
-	return r;
+	pages_clear(out->block, host_order(level));
+	out->level = level;
+	out->ready = true;
+	return OK;
+}
+
+/*
+ * Will the page want memory? Where memory was wanted last, it most likely is again, and then one
+ * look under the lock will do. A guess, made without the lock: it decides what is made ready, and
+ * nothing else.
+ */
+static bool fresh_likely(const struct space *s, hva_t a)
+{
+	return !s->huge && atomic_load_explicit(&s->fresh_near, memory_order_relaxed) ==
+				   a.v >> FRESH_NEAR_SHIFT;
+}
+
+static void fresh_guess(struct space *s, uint64_t near)
+{
+	if (atomic_load_explicit(&s->fresh_near, memory_order_relaxed) != near)
+		atomic_store_explicit(&s->fresh_near, near, memory_order_relaxed);
+}
+
+/* Where the walk for the page has ended, under this lock. */
+struct end {
+	uint64_t *at, entry;
+	unsigned level;
+};
+
+/* Nothing is there, of any size up to the block's: it takes that place. */
+static enum result anon_install(struct space *s, const struct region *r, hva_t a, struct end end,
+				struct fresh *f, struct host_found *out) REQUIRES(s->lock)
+{
+	uint64_t leaf = host_leaf(f->block, host_permissions(r->spec.permissions), MEM_WRITE_BACK);
+
+	if (end.level == f->level) {
+		host_fill(end.at, leaf);
+	} else {
+		enum result set =
+			host_set(s->root, s->owner, leaf_range(a, f->level).start, f->level, leaf);
+		if (set != OK)
+			return set;
+	}
+	s->counted += UINT64_C(1) << host_order(f->level);
+	if (!r->spec.share_zero)
+		fresh_guess(s, a.v >> FRESH_NEAR_SHIFT);
+	*out = (struct host_found){ leaf, f->level };
+	f->ready = false;
+	return OK;
 }
 
 /* A read of an untouched page of a share_zero region: the space's one frame of zeros. */
-static enum result zeros_map(struct space *s, const struct region *r, hva_t a) REQUIRES(s->lock)
+static enum result zeros_map(struct space *s, const struct region *r, hva_t a,
+			     struct host_found *out) REQUIRES(s->lock)
 {
 	if (s->zeros == NULL) {
 		pfn_t page;
@@ -111,6 +131,7 @@ static enum result zeros_map(struct space *s, const struct region *r, hva_t a) R
 		host_permissions(r->spec.permissions & ~(unsigned)ACCESS_WRITE) | HOST_SHARED;
 	uint64_t leaf = host_leaf(frame_pfn(s->zeros), flags, MEM_WRITE_BACK);
 	enum result set = host_set(s->root, s->owner, hva_page(a), 0, leaf);
+	*out = (struct host_found){ leaf, 0 };
 	if (set == OK)
 		s->counted++;
 	else
@@ -119,24 +140,24 @@ static enum result zeros_map(struct space *s, const struct region *r, hva_t a) R
 }
 
 /* H6: the page becomes one of its own. The pfn changes, so it happens inside a notice (H5). */
-static enum result shared_break(struct space *s, hva_t a, enum access access, bool in_turn)
+static enum result shared_break(struct space *s, hva_t a, enum access access, bool in_turn,
+				struct host_found *out)
 {
-	unsigned level = 0, found;
+	struct fresh own;
 	struct notice n;
-	pfn_t own;
-	enum result r = anon_alloc(s, &level, &own);
+	enum result r = fresh_make(s, 0, &own);
 	if (r != OK)
 		return r;
 	r = notice_begin(&n, &s->notifier, leaf_range(a, 0), in_turn ? NOTICE_NESTED : NOTICE_TRY);
 	if (r == OK) {
 		spin_lock(&s->lock);
 		const struct region *region = region_find(s, a);
-		uint64_t leaf = host_lookup(s->root, a, &found);
+		uint64_t leaf = host_lookup(s->root, a, &out->level);
 		if (region != NULL && leaf & HOST_SHARED &&
 		    region->spec.permissions & (unsigned)access) {
 			uint64_t flags = host_permissions(region->spec.permissions);
-			r = host_set(s->root, s->owner, hva_page(a), 0,
-				     host_leaf(own, flags, MEM_WRITE_BACK));
+			out->leaf = host_leaf(own.block, flags, MEM_WRITE_BACK);
+			r = host_set(s->root, s->owner, hva_page(a), 0, out->leaf);
 			if (r == OK)
 				frame_put(s->zeros);
 		} else {
@@ -146,7 +167,7 @@ static enum result shared_break(struct space *s, hva_t a, enum access access, bo
 		notice_end(&n);
 	}
 	if (r != OK)
-		frame_put(frame_of(own));
+		frame_put(frame_of(own.block));
 	return r;
 }
 
@@ -248,41 +269,92 @@ static enum result raw_fault(struct space *s, const struct region *r, hva_t a, e
 
 /* ---- The handler -------------------------------------------------------------------------- */
 
-enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn)
-{
-	enum result result = OK;
-	unsigned level;
+/* What a fault is, and what has been made ready for it. */
+struct host_fault {
+	hva_t a;
+	enum access access;
+	bool unshare;
+	struct fresh fresh;
+	/* What the look under the lock finds to be done without it, by the next look. */
+	enum { NOTHING_MORE, MAKE_MEMORY, BREAK_SHARED } more;
+	unsigned level; /* MAKE_MEMORY: so much at most */
+};
 
-	spin_lock(&s->lock);
-	const struct region *r = region_find(s, a);
-	if (r == NULL || !(r->spec.permissions & (unsigned)access)) {
-		spin_unlock(&s->lock);
+/* An untouched page of an ANON region. */
+static enum result anon_fault(struct space *s, const struct region *r, struct host_fault *f,
+			      struct end end, struct host_found *out) REQUIRES(s->lock)
+{
+	if (r->spec.share_zero && f->access != ACCESS_WRITE && !f->unshare)
+		return zeros_map(s, r, f->a, out);
+	f->level = anon_level(s, r, f->a, end.level);
+	if (f->fresh.ready) /* RACED: a smaller one stands in its place */
+		return f->fresh.level > f->level ? RACED
+						 : anon_install(s, r, f->a, end, &f->fresh, out);
+	f->more = MAKE_MEMORY;
+	return OK;
+}
+
+/* An entry of an ANON region that allows less than the region, which was widened after it was made.
+ * The shared frame stays read-only. */
+static enum result anon_widen(struct space *s, const struct region *r, hva_t a, struct end end)
+	REQUIRES(s->lock)
+{
+	uint64_t more = host_permissions(r->spec.permissions) &
+			(end.entry & HOST_SHARED ? ~HOST_WRITE : ~UINT64_C(0));
+
+	return host_set(s->root, s->owner, leaf_range(a, end.level).start, end.level,
+			end.entry | more);
+}
+
+/* Looks at the page under the lock, and does what can be done under it. */
+static enum result fault_look(struct space *s, struct host_fault *f, struct host_found *out)
+	REQUIRES(s->lock)
+{
+	const struct region *r = region_find(s, f->a);
+	enum result result = OK;
+	struct end end;
+
+	f->more = NOTHING_MORE;
+	if (r == NULL || !(r->spec.permissions & (unsigned)f->access))
 		return r == NULL ? NO_REGION : NO_PERMISSION;
+	end.at = host_walk(s->root, f->a, &end.level, &end.entry);
+	if (end.entry == 0 && r->spec.kind == REGION_ANON)
+		return anon_fault(s, r, f, end, out);
+	if (end.entry & HOST_SHARED && (f->access == ACCESS_WRITE || f->unshare)) {
+		f->more = BREAK_SHARED;
+		return OK;
 	}
-	uint64_t leaf = host_lookup(s->root, a, &level);
-	bool shared = (leaf & HOST_SHARED) != 0;
-	if (shared && (access == ACCESS_WRITE || unshare)) {
-		spin_unlock(&s->lock);
-		return shared_break(s, a, access, in_turn);
-	}
-	if (leaf != 0 && host_allows(leaf, access)) {
-		/* somebody else was here */
-	} else if (r->spec.kind != REGION_ANON) {
-		result = raw_fault(s, r, a, access, leaf);
-	} else if (leaf != 0) {
-		/* The region was widened after the entry was made; the shared frame stays
-		 * read-only. */
-		uint64_t more = host_permissions(r->spec.permissions) &
-				(shared ? ~HOST_WRITE : ~UINT64_C(0));
-		result =
-			host_set(s->root, s->owner, leaf_range(a, level).start, level, leaf | more);
-	} else if (r->spec.share_zero && access != ACCESS_WRITE && !unshare) {
-		result = zeros_map(s, r, a);
-	} else {
-		level = anon_level(s, r, a);
-		spin_unlock(&s->lock);
-		return anon_fault(s, a, access, level);
-	}
-	spin_unlock(&s->lock);
+	if (!host_allows(end.entry, f->access)) /* else somebody else was here */
+		result = r->spec.kind == REGION_ANON ? anon_widen(s, r, f->a, end)
+						     : raw_fault(s, r, f->a, f->access, end.entry);
+	if (result == OK)
+		out->leaf = host_lookup(s->root, f->a, &out->level);
 	return result;
+}
+
+enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn,
+			struct host_found *out)
+{
+	struct host_fault f = { .a = a, .access = access, .unshare = unshare };
+	bool guessed = fresh_likely(s, a);
+	enum result r = OK;
+
+	if (guessed && fresh_make(s, 0, &f.fresh) != OK)
+		guessed = false; /* if it wants memory indeed, that is said below */
+	for (;;) {
+		spin_lock(&s->lock);
+		r = fault_look(s, &f, out);
+		spin_unlock(&s->lock);
+		if (f.more != MAKE_MEMORY)
+			break;
+		r = fresh_make(s, f.level, &f.fresh);
+		if (r != OK)
+			return r;
+	}
+	if (f.fresh.ready) {
+		frame_put(frame_of(f.fresh.block));
+		if (guessed)
+			fresh_guess(s, FRESH_NOWHERE);
+	}
+	return f.more == BREAK_SHARED ? shared_break(s, a, access, in_turn, out) : r;
 }

@@ -102,23 +102,11 @@ enum result host_set(uint64_t *root, owner_t owner, hva_t a, unsigned level, uin
 	return OK;
 }
 
-bool host_set_page(uint64_t *root, hva_t a, uint64_t leaf)
+void host_fill(uint64_t *at, uint64_t leaf)
 {
-	uint64_t *table = root;
-
+	MM_ASSERT(entry_load(at) == 0);
 	MM_ASSERT(host_type(leaf) == MEM_WRITE_BACK || !(leaf & HOST_EXEC)); /* H2 */
-#pragma clang loop unroll(full)
-	for (unsigned l = HOST_LEVELS - 1; l > 0; l--) {
-		uint64_t entry = entry_load(&table[host_index(l, a)]);
-		if (!host_is_table(entry))
-			return false;
-		table = table_of(entry);
-	}
-	uint64_t *at = &table[host_index(0, a)];
-	if (entry_load(at) != 0)
-		return false;
 	entry_store(at, leaf);
-	return true;
 }
 
 /* Replaces the leaf at `at`, of `level`, by a table of smaller leaves that say the same. */

@@ -93,37 +93,52 @@ static inline uint64_t host_load(const uint64_t *at)
 }
 
 /*
- * The leaf that covers `a`, and its level; 0: there is none, and `level` is where the walk ended.
- * Lockless: the caller is in a grace section or holds the space's lock. Unrolled, since with each
- * level's shift a constant the walk of a fault takes half as long; 4 KiB entries are expected.
+ * Where the walk for `a` ends: *entry is what stands there, a leaf or 0, and *level its level.
+ * Unrolled, since with each level's shift a constant the walk of a fault takes half as long; 4 KiB
+ * entries are expected. Lockless: the caller is in a grace section or holds the space's lock.
  */
-static inline uint64_t host_lookup(const uint64_t *root, hva_t a, unsigned *level)
+static inline uint64_t *host_walk(uint64_t *root, hva_t a, unsigned *level, uint64_t *entry)
 {
-	const uint64_t *table = root;
+	uint64_t *table = root;
 
 	*level = 0;
 #pragma clang loop unroll(full)
 	for (unsigned l = HOST_LEVELS - 1; l > 0; l--) {
-		uint64_t entry = host_load(&table[host_index(l, a)]);
-		if (__builtin_expect(!host_is_table(entry), false)) {
+		uint64_t *at = &table[host_index(l, a)];
+		*entry = host_load(at);
+		if (__builtin_expect(!host_is_table(*entry), false)) {
 			*level = l;
-			return entry;
+			return at;
 		}
-		table = mm_linear(host_pfn(entry));
+		table = mm_linear(host_pfn(*entry));
 	}
-	return host_load(&table[host_index(0, a)]);
+	*entry = host_load(&table[host_index(0, a)]);
+	return &table[host_index(0, a)];
 }
+
+/* The leaf that covers `a`, and its level; 0: there is none, and `level` is where the walk ended.
+ * As host_walk. */
+static inline uint64_t host_lookup(uint64_t *root, hva_t a, unsigned *level)
+{
+	uint64_t entry;
+
+	(void)host_walk(root, a, level, &entry);
+	return entry;
+}
+
+/* What a host fault leaves behind: the leaf that covers the page, and its level. */
+struct host_found {
+	uint64_t leaf;
+	unsigned level;
+};
 
 /* All below: the space's lock is held. */
 
 /* Puts a leaf where nothing is, or changes flags of the same leaf. OUT_OF_MEMORY: no table page. */
 enum result host_set(uint64_t *root, owner_t owner, hva_t a, unsigned level, uint64_t leaf);
 
-/*
- * Puts a leaf of 4 KiB where its table is and nothing stands in it; false: not so, nothing has
- * changed, and host_set may do it.
- */
-bool host_set_page(uint64_t *root, hva_t a, uint64_t leaf);
+/* Puts a leaf where nothing stands: `at` is host_walk's for it, of its level, under this lock. */
+void host_fill(uint64_t *at, uint64_t leaf);
 
 /*
  * Where nothing is mapped: makes tables down to `level` and takes away the smaller, empty ones that

@@ -45,6 +45,7 @@ enum result space_create(struct space *s, bool huge)
 	s->region_room = room_of(0);
 	s->owner = owner;
 	s->huge = huge;
+	atomic_init(&s->fresh_near, UINT64_MAX); /* nowhere */
 	return OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "mm/addr.h"
 #include "mm/frame.h"
+#include "mm/host_table.h"
 #include "mm/lock.h"
 #include "mm/notice.h"
 #include "mm/result.h"
@@ -76,7 +77,8 @@ struct space {
 	bool huge;	       /* may use entries of 2 MiB and more */
 	struct frame *
 		zeros; /* the shared frame of zeros, once there is one; the space has a reference */
-	uint64_t counted; /* pages mapped to COUNTED frames, the shared one included */
+	uint64_t counted;	     /* pages mapped to COUNTED frames, the shared one included */
+	_Atomic uint64_t fresh_near; /* a guess where memory will be wanted next */
 	struct notifier notifier;
 };
 
@@ -125,13 +127,14 @@ bool space_region_at(struct space *s, hva_t a, struct region *out);
 
 /*
  * The host fault handler (H3): called when the entry is absent and when it lacks a permission. OK:
- * an entry is there now that allowed the access when it was made; look up again. RACED: something
- * changed meanwhile, look up again. WOULD_SLEEP/BUSY: a notice is needed (a shared page is to be
- * broken) and not to be had now. Others: refusals. `unshare`: the caller is about to pin, so a
- * shared page is broken by a read too (H6). `in_turn`: the caller holds the notifier's turn.
+ * an entry is there, `out`, that allowed the access while the lock was held: as good as a lookup of
+ * that moment, under a token that was taken before. RACED: something changed meanwhile, call again.
+ * WOULD_SLEEP/BUSY: a notice is needed (a shared page is to be broken) and not to be had now.
+ * Others: refusals. `unshare`: the caller is about to pin, so a shared page is broken by a read too
+ * (H6). `in_turn`: the caller holds the notifier's turn.
  */
-enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn)
-	EXCLUDES(s->lock);
+enum result space_fault(struct space *s, hva_t a, enum access access, bool unshare, bool in_turn,
+			struct host_found *out) EXCLUDES(s->lock);
 
 /*
  * For the census (F8): does any host entry reach a frame of [first, first + count)? Takes no lock;

@@ -13,13 +13,21 @@
 /* ---- Pieces -----------------------------------------------------------------------------------
  */
 
+/* The host has the page, for writing. */
+static enum result brought_in(uint64_t page)
+{
+	struct host_found unused;
+
+	return space_fault(&world.vm.space, world_hva(page), ACCESS_WRITE, false, false, &unused);
+}
+
 /* Eight pages of memory in a memslot from gfn 0 on; pages 0 to 5 have frames. */
 static void memory_begin(void)
 {
 	world_anon(0, 8, RW, false);
 	(void)world_slot(0, 8, 0, false);
 	for (uint64_t page = 0; page < 6; page++)
-		MUST(space_fault(&world.vm.space, world_hva(page), ACCESS_WRITE, false, false));
+		MUST(brought_in(page));
 }
 
 /* The same; vCPU `cpu` has written to page 1 and has its translation. */
@@ -235,13 +243,13 @@ static void owner_begin(unsigned order, bool read_only_first)
 static void huge_begin(void)
 {
 	owner_begin(9, false);
-	MUST(space_fault(&world.vm.space, world_hva(0), ACCESS_WRITE, false, false));
+	MUST(brought_in(0));
 }
 
 static void congruent_begin(void)
 {
 	owner_begin(0, false);
-	MUST(space_fault(&world.vm.space, world_hva(1), ACCESS_WRITE, false, false));
+	MUST(brought_in(1));
 }
 
 static void grant_begin(void)

@@ -423,7 +423,9 @@ static void p5_old_answers_are_refused(void **state)
 	assert_int_equal(keeper.consumer.retries_seq, 1);
 }
 
-/* A page that is dropped each time it was made ends the call: the caller counts it and comes back.
+/*
+ * A page that is dropped each time it was made: a pin ends the call, and its caller counts it and
+ * comes back; a MAP is told what was there, and its token does not hold.
  */
 static void p8_a_lookup_that_always_loses_says_so(void **state)
 {
@@ -432,10 +434,27 @@ static void p8_a_lookup_that_always_loses_says_so(void **state)
 	assert_result(OK, drop(base, PAGE_SIZE));
 	token = token_take(&keeper.consumer);
 	interleave("unlock", 1000000, base);
-	assert_result(RACED, follow(request(INTENT_MAP, base, ACCESS_READ)));
+	assert_result(OK, follow(request(INTENT_MAP, base, ACCESS_READ)));
+	assert_int_equal(leaf_of(base), 0);
+	assert_result(RACED, keeper_install(&keeper, &token, base, &answer));
 	assert_result(RACED, follow(request(INTENT_PIN, base, ACCESS_READ)));
 	env_step = NULL;
+	token = token_take(&keeper.consumer);
 	assert_result(OK, follow(request(INTENT_MAP, base, ACCESS_READ)));
+	assert_result(OK, keeper_install(&keeper, &token, base, &answer));
+}
+
+/* A host fault that can never be, since the owner is about to take the place away, ends the call.
+ */
+static void p8_a_host_fault_that_always_loses_says_so(void **state)
+{
+	(void)state;
+	supplier.read_only_first = true;
+	assert_result(OK, follow(request(INTENT_MAP, device, ACCESS_READ)));
+	supplier.first = pfn(DEVICE_PFN + (1u << 18));
+	supplier.asked = 0;
+	assert_result(RACED, follow(request(INTENT_MAP, device, ACCESS_WRITE)));
+	assert_int_equal(supplier.asked, FOLLOW_TRIES);
 }
 
 /* H6: a pin and a drop meet: either the pin is first and holds, or it holds what came after. */
@@ -472,6 +491,7 @@ int main(void)
 		TEST(p5_a_notice_anywhere_in_a_fault),
 		TEST(p5_old_answers_are_refused),
 		TEST(p8_a_lookup_that_always_loses_says_so),
+		TEST(p8_a_host_fault_that_always_loses_says_so),
 		TEST(h6_a_pin_races_with_a_drop),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -559,71 +559,6 @@ static void h3_entries_follow_a_widened_region(void **state)
 	assert_false(leaf_of(page(8)) & HOST_SHARED);
 }
 
-/* Between the look and the lock the region went, or somebody else filled the place. */
-static void change_meanwhile(const char *name, const void *object)
-{
-	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != 1)
-		return;
-	env_step = NULL;
-	assert_result(OK, unmap(base, MIB2));
-}
-
-static void fill_meanwhile(const char *name, const void *object)
-{
-	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != 1)
-		return;
-	env_step = NULL;
-	assert_result(OK, touch(base, ACCESS_WRITE));
-}
-
-static void a_fault_prepares_without_the_lock(void **state)
-{
-	(void)state;
-	map(base, MIB2, anon(RW));
-	interrupted = 0;
-	env_step = fill_meanwhile;
-	assert_result(RACED, touch(base, ACCESS_WRITE));
-	assert_int_equal(world.space.counted, 512);
-	assert_result(OK, drop(base, MIB2));
-	interrupted = 0;
-	env_step = change_meanwhile;
-	assert_result(RACED, touch(base, ACCESS_WRITE));
-	assert_int_equal(leaf_of(base), 0);
-	assert_result(NO_REGION, touch(base, ACCESS_WRITE));
-}
-
-/* P8: every allocation of a fault fails once. Refused whole: nothing is there, nothing is lost. */
-static void fault_with_little_memory(hva_t a, enum access access)
-{
-	uint64_t counted = world.space.counted, left = 0;
-	for (;; left++) {
-		hog_leave(left);
-		enum result r = touch(a, access);
-		hog_release();
-		grace_drain();
-		if (r == OK)
-			break;
-		assert_int_equal(r, OUT_OF_MEMORY);
-		assert_int_equal(leaf_of(a), 0);
-		assert_int_equal(world.space.counted, counted);
-		assert_null(block_check());
-	}
-	assert_in_range(left, 1, 8);
-	assert_true(leaf_of(a) != 0);
-	assert_int_equal(world.space.counted > counted, frame_of(pfn_behind(a)) != NULL);
-}
-
-static void p8_out_of_memory(void **state)
-{
-	(void)state;
-	map(base, PAGE_SIZE, anon(RW));
-	map(hva(2 * BASE), PAGE_SIZE, zeros(RW));
-	map(hva(4 * BASE), PAGE_SIZE, supplied(&supplier, REGION_PFNMAP, MEM_DEVICE, RW));
-	fault_with_little_memory(base, ACCESS_WRITE);
-	fault_with_little_memory(hva(2 * BASE), ACCESS_READ);
-	fault_with_little_memory(hva(4 * BASE), ACCESS_WRITE);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -648,8 +583,6 @@ int main(void)
 		TEST(h6_a_break_may_be_refused),
 		TEST(h6_two_breaks_race),
 		TEST(h3_entries_follow_a_widened_region),
-		TEST(a_fault_prepares_without_the_lock),
-		TEST(p8_out_of_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

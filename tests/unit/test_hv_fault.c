@@ -320,8 +320,10 @@ static void marks_at_unlock(void)
 /* The first moment at which a notice could come, the marks are there: by both ways to install. */
 static void a_frame_is_marked_before_the_lock_is_left(void **state)
 {
+	struct host_found unused;
 	(void)state;
-	assert_result(OK, space_fault(&fix.vm.space, fix_hva(4), ACCESS_WRITE, false, false));
+	assert_result(OK,
+		      space_fault(&fix.vm.space, fix_hva(4), ACCESS_WRITE, false, false, &unused));
 	for (marks_page = 3; marks_page < 5; marks_page++) {
 		marked = pfn(0);
 		fix_at("unlock", marks_at_unlock, 100);

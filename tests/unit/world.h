@@ -126,7 +126,8 @@ static inline pfn_t pfn_behind(hva_t a)
 
 static inline enum result touch(hva_t a, enum access access)
 {
-	return space_fault(&world.space, a, access, false, false);
+	struct host_found unused;
+	return space_fault(&world.space, a, access, false, false, &unused);
 }
 
 static inline enum result drop(hva_t a, uint64_t bytes)
