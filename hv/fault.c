@@ -172,7 +172,7 @@ static inline void fault_served(struct vm *vm, const struct s2_fault *f,
 	}
 }
 
-static enum trace_event event_of(struct vm *vm, enum s2_outcome outcome)
+static inline enum trace_event event_of(struct vm *vm, enum s2_outcome outcome)
 {
 	if (outcome == S2_NEW)
 		return TRACE_FAULT;
@@ -261,7 +261,7 @@ static __attribute__((noinline)) enum result fault_install_whole(struct vcpu *v,
 	return r;
 }
 
-/* What an install of one page has come to, where it is not a new leaf. */
+/* What an install of one page has come to, where it is not the usual. */
 static __attribute__((noinline)) enum result fault_changed(struct vm *vm, gfn_t n, pfn_t p,
 							   enum frame_class class,
 							   enum s2_outcome outcome)
@@ -318,16 +318,15 @@ static __attribute__((noinline)) enum result fault_try_absent(struct vcpu *v,
 	return fault_install(v, f, slot, &rq, found, 0);
 }
 
-/* ... and when what it has found is a larger entry. */
+/* ... and when what it has found is an entry of 2 MiB. */
 static __attribute__((noinline)) enum result fault_try_large(struct vcpu *v,
 							     const struct s2_fault *f,
 							     const struct slot *slot,
-							     struct token token,
-							     struct host_found found)
+							     struct token token, uint64_t leaf)
 {
 	struct follow_request rq = request_for(v, f, slot, &token);
 
-	return fault_install(v, f, slot, &rq, found, 1);
+	return fault_install(v, f, slot, &rq, (struct host_found){ leaf, 1 }, 1);
 }
 
 /*
@@ -352,19 +351,25 @@ static inline __attribute__((always_inline)) enum result fault_try_page(struct v
 		grace_leave();
 		return slot == NULL ? NO_MEMSLOT : UNSUPPORTED;
 	}
-	if (__builtin_expect(!follow_now(&rq, &found), false))
-		return fault_try_absent(v, f, slot, token);
-	if (__builtin_expect(found.level != 0, false))
-		return fault_try_large(v, f, slot, token, found);
+	bool there = follow_now(&rq, &found);
+	if (__builtin_expect(found.level != 0 || !there, false)) {
+		if (!there)
+			return fault_try_absent(v, f, slot, token);
+		if (found.level == 1)
+			return fault_try_large(v, f, slot, token, found.leaf);
+		grace_leave();
+		return UNSUPPORTED; /* a GiB: the whole way, once for so much */
+	}
 	follow_fill(&rq, found.leaf, 0, HOLD_NONE, &answer);
 	mm_step("fault_followed", v);
 	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva, f->access, token, answer,
 			      f->unmarked };
 	enum s2_outcome outcome = s2_install_near(&v->vm->s2, &v->s2_cache, &map, 0, present);
 	grace_leave();
-	if (__builtin_expect(outcome != S2_NEW, false))
+	const enum s2_outcome usual = present ? S2_WIDENED : S2_NEW;
+	if (__builtin_expect(outcome != usual, false))
 		return fault_changed(v->vm, map.gfn, answer.pfn, answer.class, outcome);
-	fault_note(v->vm, map.gfn, answer.pfn, answer.class, 0, TRACE_FAULT);
+	fault_note(v->vm, map.gfn, answer.pfn, answer.class, 0, event_of(v->vm, usual));
 	return OK;
 }
 

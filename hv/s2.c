@@ -472,12 +472,22 @@ static __attribute__((noinline)) uint64_t *near_walk(struct s2 *s2, struct s2_ca
 	return at;
 }
 
-/* A leaf of level 0 is there: enough already (S9), or widened. */
+/*
+ * A leaf of level 0 is there: enough already (S9), or widened. Most often a write finds what a read
+ * has left, a leaf that lacks nothing but the write: it need not be decoded to be seen.
+ */
 static inline enum s2_outcome page_change(uint64_t *at, pfn_t n, uint32_t attrs, enum access access,
 					  bool unmarked)
 {
-	struct s2_entry e = arch_s2_decode(0, entry_load(at));
+	const uint32_t by_write = S2_WRITE | S2_DIRTY;
+	uint64_t old = entry_load(at);
 
+	if (access == ACCESS_WRITE && attrs & S2_WRITE &&
+	    old == arch_s2_leaf(0, n, attrs & ~by_write)) {
+		arch_s2_set(at, 0, arch_s2_leaf(0, n, attrs));
+		return S2_WIDENED;
+	}
+	struct s2_entry e = arch_s2_decode(0, old);
 	if (e.pfn.v != n.v)
 		return S2_OTHER;
 	if (leaf_allows(e.attrs, access, unmarked))

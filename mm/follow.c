@@ -95,7 +95,7 @@ enum result follow_pfn(const struct follow_request *rq, struct follow_answer *ou
 	case INTENT_PEEK: return peek(rq, out);
 	case INTENT_PIN: return pin(rq, out);
 	case INTENT_MAP:
-	case INTENT_PREFETCH: return map(rq, out);
+	case INTENT_PREFETCH: break;
 	}
-	return BAD_INTENT;
+	return map(rq, out);
 }

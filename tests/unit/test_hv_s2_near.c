@@ -116,6 +116,37 @@ static void the_largest_leaf_is_still_chosen(void **state)
 	assert_int_equal(fix.vm.s2.leaves[2], 1);
 }
 
+/* The host's 2 MiB do not lie in the memslot, or not in step: pages, by the other way. */
+static void a_large_entry_that_does_not_fit(void **state)
+{
+	(void)state;
+	device = (struct fix_owner){ .first = FIX_DEVICE, .order = 9 };
+	fix_pfnmap(&device, 0, 2 * GIB_PAGES, MEM_WRITE_COMBINING, RW);
+	(void)fix_slot(100, 600, 100, false);
+	touch_as(200, 0);
+	touch_as(600, 0);
+	(void)fix_slot(4096, 1024, 1, false);
+	touch_as(4096 + 7, 0);
+	assert_null(table_at_hand(1));
+	assert_int_equal(fix.vm.s2.leaves[0], 3);
+}
+
+/* With leaves of 4 KiB alone there is no other level to choose. */
+static void a_tree_of_pages_alone(void **state)
+{
+	static struct s2_geometry pages_alone;
+	(void)state;
+	pages_alone = *arch_s2_geometry;
+	pages_alone.leaf_levels = 1;
+	static struct fix_options options;
+	options.tree = &pages_alone;
+	fix_begin(&options);
+	map_device(9);
+	touch_as(5, 0);
+	assert_null(table_at_hand(1));
+	fix_end();
+}
+
 static void another_mends_it_first(void)
 {
 	assert_result(OK, fix_fault(&fix.vcpus[1], 1024 + 9, ACCESS_WRITE));
@@ -139,7 +170,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 		TEST(large_leaves_share_a_table_at_hand), TEST(a_table_that_goes_is_not_at_hand),
 		TEST(a_table_in_the_way_is_joined),	  TEST(the_largest_leaf_is_still_chosen),
-		TEST(a_large_leaf_is_installed_once),
+		TEST(a_large_leaf_is_installed_once),	  TEST(a_large_entry_that_does_not_fit),
+		cmocka_unit_test(a_tree_of_pages_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
