@@ -26,13 +26,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct region_spec zeros(unsigned permissions)
-{
-	struct region_spec spec = anon(permissions);
-	spec.share_zero = true;
-	return spec;
-}
-
 static const hva_t base = { BASE };
 
 static hva_t page(uint64_t n)

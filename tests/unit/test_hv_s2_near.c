@@ -41,16 +41,21 @@ static uint64_t *table_at_hand(unsigned level)
 }
 
 /* The host has its entry already: the short way is for what is present. */
-static void touch_as(uint64_t n, unsigned level)
+static void touch_at(uint64_t n, uint64_t page, unsigned level)
 {
 	struct host_found host;
 	unsigned found;
 
 	assert_result(OK,
-		      space_fault(&fix.vm.space, fix_hva(n), ACCESS_WRITE, false, false, &host));
+		      space_fault(&fix.vm.space, fix_hva(page), ACCESS_WRITE, false, false, &host));
 	assert_result(OK, fix_fault(&fix.vcpus[0], n, ACCESS_WRITE));
 	assert_int_equal(fix_leaf(n, &found).kind, S2_LEAF);
 	assert_int_equal(found, level);
+}
+
+static void touch_as(uint64_t n, unsigned level)
+{
+	touch_at(n, n, level);
 }
 
 static void large_leaves_share_a_table_at_hand(void **state)
@@ -125,8 +130,8 @@ static void a_large_entry_that_does_not_fit(void **state)
 	(void)fix_slot(100, 600, 100, false);
 	touch_as(200, 0);
 	touch_as(600, 0);
-	(void)fix_slot(4096, 1024, 1, false);
-	touch_as(4096 + 7, 0);
+	(void)fix_slot(4096, 1024, 2049, false);
+	touch_at(4096 + 7, 2049 + 7, 0);
 	assert_null(table_at_hand(1));
 	assert_int_equal(fix.vm.s2.leaves[0], 3);
 }
