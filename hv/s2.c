@@ -52,30 +52,6 @@ static uint64_t *root_of(const struct s2 *s2)
 	return mm_linear(s2->root);
 }
 
-/* ---- Table pages --------------------------------------------------------------------------------
- */
-
-enum result s2_cache_refill(struct s2_cache *cache)
-{
-	while (cache->count < top_level()) {
-		pfn_t page;
-		enum result r = block_alloc(FRAME_TABLE, 0, OWNER_HYPERVISOR, &page);
-		if (r != OK)
-			return r;
-		arch_page_clear(mm_linear(page));
-		cache->pages[cache->count++] = page;
-	}
-	return OK;
-}
-
-void s2_cache_empty(struct s2_cache *cache)
-{
-	while (cache->count > 0) {
-		enum result r = block_free(cache->pages[--cache->count], 0, OWNER_HYPERVISOR);
-		MM_CHECK(r == OK);
-	}
-}
-
 static uint64_t *table_add(struct s2 *s2, struct s2_cache *cache, uint64_t *at, unsigned level)
 {
 	MM_ASSERT(cache->count > 0);
@@ -284,10 +260,8 @@ static unsigned level_choose(const struct s2_map *map, unsigned most)
 {
 	unsigned best = 0;
 
-	for (unsigned l = 1; l <= most && level_fits(map, l); l++) {
-		if (arch_s2_geometry->leaf_levels & 1u << l)
-			best = l;
-	}
+	for (unsigned l = 1; l <= most && level_fits(map, l); l++)
+		best = arch_s2_geometry->leaf_levels & 1u << l ? l : best;
 	return best;
 }
 
@@ -457,8 +431,7 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 	return holds ? OK : RACED;
 }
 
-/*
- * The entry of `level` for `n`, and its table at hand for the next. NULL: a larger leaf is there.
+/* The entry of `level` for `n`, and its table at hand for the next. NULL: a larger leaf is there.
  */
 static __attribute__((noinline)) uint64_t *near_walk(struct s2 *s2, struct s2_cache *cache, gfn_t n,
 						     unsigned level)
