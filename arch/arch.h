@@ -212,8 +212,12 @@ bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range);
 /* Pages that hv gives to each arch_vcpu: contiguous, zeroed, 2^arch_vcpu_order of them. */
 extern const unsigned arch_vcpu_order;
 
-/* `index` is the number of the vCPU in its VM. All guest registers zero, not runnable yet. */
-void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2);
+/*
+ * `index` is the number of the vCPU in its VM; pv_clock: it may ask for the clock page of
+ * EXIT_CLOCK, where the architecture has one. All guest registers zero, not runnable yet.
+ */
+void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2,
+		    bool pv_clock);
 
 enum vcpu_mode {
 	VCPU_NATIVE, /* as the architecture's reset or boot protocol has it, MMU off */

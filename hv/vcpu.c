@@ -53,7 +53,7 @@ enum result vcpu_create(struct vm *vm, unsigned index, struct vcpu **out)
 	v->frame = self.first;
 	v->arch_frame = arch.first;
 	v->state = VCPU_OFF;
-	arch_vcpu_init(v->arch, v, index, &vm->s2.arch);
+	arch_vcpu_init(v->arch, v, index, &vm->s2.arch, vm->config->clock);
 	*out = v;
 	return OK;
 }

@@ -312,7 +312,7 @@ static bool make_guest(const struct guest *g)
 	memcpy(code, g->code, g->bytes);
 	if (arch_s2_create(&s2, address_of(root)) != OK)
 		return false;
-	arch_vcpu_init(v, NULL, 0, &s2);
+	arch_vcpu_init(v, NULL, 0, &s2, true);
 	arch_vcpu_start(v, &start);
 	arch_vcpu_load(v);
 	(void)run();

@@ -24,8 +24,10 @@ _Static_assert(offsetof(struct arch_vcpu, esr) == VCPU_ESR, "traps.S uses it");
 _Static_assert(offsetof(struct fp_state, fpcr) == 512, "fp.S uses it");
 _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
 
-void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2)
+void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2,
+		    bool pv_clock)
 {
+	(void)pv_clock; /* the counter is the guest's own */
 	memset(v, 0, sizeof *v);
 	v->owner = owner;
 	v->index = index;

@@ -19,8 +19,10 @@ _Static_assert(offsetof(struct fp_state, fpscr) == FP_FPSCR, "fp.S uses it");
 _Static_assert(offsetof(struct fp_state, vscr) == FP_VSCR, "fp.S uses it");
 _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
 
-void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2)
+void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2,
+		    bool pv_clock)
 {
+	(void)pv_clock; /* the time base is the guest's own */
 	memset(v, 0, sizeof *v);
 	v->handler = (uint64_t)(uintptr_t)guest_left;
 	v->owner = owner;
@@ -31,7 +33,7 @@ void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, str
 /* Also a vCPU that was off, and is switched on again. It is not loaded. */
 void arch_vcpu_start(struct arch_vcpu *v, const struct vcpu_start *start)
 {
-	arch_vcpu_init(v, v->owner, v->index, v->s2);
+	arch_vcpu_init(v, v->owner, v->index, v->s2, false);
 	v->pc = start->entry.v;
 	v->msr = MSR_SF | MSR_ME | MSR_RI | MSR_LE;
 	for (unsigned i = 0; i < 4; i++)

@@ -144,9 +144,9 @@ void cpuid_serve(struct arch_vcpu *v)
 	uint32_t leaf = (uint32_t)v->vmcb.rax, sub = (uint32_t)v->regs[RCX];
 	struct cpuid r = { 0 };
 
-	if (leaf == PV_SIGNATURE)
+	if (leaf == PV_SIGNATURE && v->pv_clock)
 		r = (struct cpuid){ PV_FEATURES, 0x4b4d564b, 0x564b4d56, 0x4d };
-	else if (leaf == PV_FEATURES)
+	else if (leaf == PV_FEATURES && v->pv_clock)
 		r.eax = CLOCK_SOURCE2 | CLOCK_STABLE;
 	else if (leaf <= MAX_BASIC)
 		r = leaf_basic(v, leaf, sub);

@@ -29,8 +29,8 @@ static bool read(const struct arch_vcpu *v, uint32_t msr, uint64_t *value)
 	case MSR_PATCH_LEVEL:
 	case MSR_INT_PENDING:
 	case MSR_NB_CONFIG: *value = 0; return true;
-	case MSR_PV_WALL_CLOCK: *value = v->clock_msr[0]; return true;
-	case MSR_PV_CLOCK: *value = v->clock_msr[1]; return true;
+	case MSR_PV_WALL_CLOCK: *value = v->clock_msr[0]; return v->pv_clock;
+	case MSR_PV_CLOCK: *value = v->clock_msr[1]; return v->pv_clock;
 	default: return false;
 	}
 }
@@ -96,7 +96,7 @@ bool msr_serve(struct arch_vcpu *v, struct exit *out)
 			v->vmcb.rax = (uint32_t)value;
 			v->regs[RDX] = value >> 32;
 		}
-	} else if (msr == MSR_PV_WALL_CLOCK || msr == MSR_PV_CLOCK) {
+	} else if (v->pv_clock && (msr == MSR_PV_WALL_CLOCK || msr == MSR_PV_CLOCK)) {
 		clock_wanted(v, msr == MSR_PV_WALL_CLOCK, value, out);
 		vcpu_skip(v, MSR_BYTES);
 		return false;

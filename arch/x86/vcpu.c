@@ -43,7 +43,8 @@ _Static_assert(offsetof(struct arch_vcpu, fpu) % 64 == 0, "XSAVE asks for it");
 #define BOOT_DATA 0x18u
 #define BOOT_GDT_BYTES 32u
 
-void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2)
+void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2,
+		    bool pv_clock)
 {
 	struct vmcb *c = &v->vmcb;
 
@@ -51,6 +52,7 @@ void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, str
 	v->owner = owner;
 	v->index = index;
 	v->s2 = s2;
+	v->pv_clock = pv_clock;
 	v->vmcb_pa = phys_of(v).v;
 	v->last_cpu = ARCH_MAX_CPUS;
 	c->cr_write = INTERCEPT_CR8;

@@ -106,6 +106,7 @@ struct arch_vcpu {
 	uint64_t dr[4];
 	uint64_t xcr0;
 	uint64_t refused;      /* MSRs that it may not have, since it was made */
+	bool pv_clock;	       /* offered: leaves 4000_000x and their MSRs are there */
 	uint64_t clock_msr[2]; /* wall, running: as the guest wrote them */
 	uint32_t tsc_writes;   /* by the guest: each moves its clock page's stamp */
 

@@ -357,8 +357,10 @@ struct arch_vcpu {
 const unsigned arch_vcpu_order = 0;
 _Static_assert(sizeof(struct arch_vcpu) <= PAGE_SIZE, "hv gives one page");
 
-void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2)
+void arch_vcpu_init(struct arch_vcpu *v, struct vcpu *owner, unsigned index, struct arch_s2 *s2,
+		    bool pv_clock)
 {
+	(void)pv_clock;
 	(void)index;
 	*v = (struct arch_vcpu){ .owner = owner, .s2 = s2, .irq = -1, .irqs_enabled = true };
 }
