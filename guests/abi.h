@@ -44,8 +44,9 @@
 	  "execute.")                                                                         \
 	X(18, slot_create, "gpa, bytes, backing, flags",                                      \
 	  "T. A memslot over new ANON memory (backing 0), or over device or pool "            \
-	  "memory number backing - 1 of the VM's node; flags bit 0: read-only. "              \
-	  "Returns its number.")                                                              \
+	  "memory number backing - 1 of the VM's node; flags bit 0: read-only. Not over "     \
+	  "another memslot, or the board's devices (arm64: below 0x40000000). Returns "       \
+	  "its number.")                                                                      \
 	X(19, slot_delete, "slot", "T. Deletes a memslot.")                                   \
 	X(20, slot_move, "slot, gpa", "T. Moves a memslot to another gpa.")                   \
 	X(21, owner_take, "device",                                                           \

@@ -391,6 +391,33 @@ static void a_frame_on_the_move_is_nobodys_f6(void **state)
 	give(low);
 }
 
+#define UNREADY 800u /* a free frame far inside a free block, whose head alone has been looked at \
+		      */
+
+/* Another CPU is first to bring the chunk up, and has written to a record by now. */
+static void raise_meanwhile(const char *name, const void *object)
+{
+	(void)object;
+	if (strcmp(name, "frame_bring_up") != 0)
+		return;
+	env_step = NULL;
+	frame_bring_up(pfn(UNREADY));
+	frame_table[UNREADY].order = 3;
+}
+
+/* Of two CPUs that find a chunk without records one writes them: the other would undo its work. */
+static void records_are_brought_up_once_f1(void **state)
+{
+	(void)state;
+	assert_false(frame_is_ready(pfn(UNREADY)));
+	env_step = raise_meanwhile;
+	assert_ptr_equal(frame_of(pfn(UNREADY)), &frame_table[UNREADY]);
+	assert_null(env_step);
+	assert_true(frame_is_ready(pfn(UNREADY)));
+	assert_int_equal(frame_table[UNREADY].order, 3);
+	frame_table[UNREADY].order = 0;
+}
+
 static void young_and_dirty_live_in_the_record_f7(void **state)
 {
 	(void)state;
@@ -497,6 +524,7 @@ int main(void)
 		TEST(owners_change_all_or_none_f6),
 		TEST(owners_cannot_be_named_wrongly_f6),
 		TEST(a_frame_on_the_move_is_nobodys_f6),
+		TEST(records_are_brought_up_once_f1),
 		TEST(young_and_dirty_live_in_the_record_f7),
 		TEST(marks_need_a_held_counted_frame_i4),
 		TEST(damaged_records_are_named),
