@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Device look-up: the range found last, which is the one most often, or a binary search in a sorted
- * array of ranges, some five steps for a PC. An access
- * that lies within one range and is no wider than its device goes straight through; only the rest
- * is split.
+ * array of ranges, some five steps for a PC. An access that lies within one range and is no wider
+ * than its device goes straight through; only the rest is split.
  */
 #include "hv/dev/bus.h"
 

@@ -391,9 +391,8 @@ static void a_frame_on_the_move_is_nobodys_f6(void **state)
 	give(low);
 }
 
-#define UNREADY                                                                           \
-	800u /* a free frame far inside a free block, whose head alone has been looked at \
-	      */
+/* A free frame far inside a free block, whose head alone has been looked at. */
+#define UNREADY 800u
 
 /* Another CPU is first to bring the chunk up, and has written to a record by now. */
 static void raise_meanwhile(const char *name, const void *object)
