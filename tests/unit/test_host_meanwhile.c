@@ -3,10 +3,11 @@
  * The host fault handler prepares memory without the lock: whatever has become of the place until
  * it has the lock again, nothing is put where it does not belong, and nothing is lost.
  */
+#include "mm/follow.h"
 #include "tests/unit/world.h"
 
 static struct supplier supplier;
-static unsigned interrupted;
+static unsigned interrupted, looks; /* how often the lock is taken before */
 
 static const hva_t base = { BASE };
 
@@ -37,17 +38,23 @@ static void (*meanwhile)(void);
 /* After the look, before the lock is taken for what was prepared. */
 static void between(const char *name, const void *object)
 {
-	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != 1)
+	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != looks)
 		return;
 	env_step = NULL;
 	meanwhile();
 }
 
-static enum result touch_meanwhile(hva_t a, enum access access, void (*change)(void))
+static void begin_meanwhile(unsigned after, void (*change)(void))
 {
 	interrupted = 0;
+	looks = after;
 	meanwhile = change;
 	env_step = between;
+}
+
+static enum result touch_meanwhile(hva_t a, enum access access, void (*change)(void))
+{
+	begin_meanwhile(1, change);
 	enum result r = touch(a, access);
 	env_step = NULL;
 	assert_true(interrupted > 1);
@@ -123,6 +130,27 @@ static void a_fault_meets_what_came_meanwhile(void **state)
 	assert_null(block_check());
 }
 
+/* P3: a pin looks by itself first, and begins again when the fault has lost. */
+static void a_pin_meets_what_came_meanwhile(void **state)
+{
+	struct follow_request rq = { .space = &world.space,
+				     .hva = base,
+				     .access = ACCESS_WRITE,
+				     .intent = INTENT_PIN,
+				     .slot_writable = true,
+				     .may_sleep = true };
+	struct follow_answer answer;
+	(void)state;
+	map(base, MIB2, anon(RW));
+	begin_meanwhile(2, gets_a_small_page);
+	assert_result(OK, follow_pfn(&rq, &answer));
+	assert_null(env_step);
+	assert_int_equal(answer.order, 0);
+	assert_int_equal(answer.hold, HOLD_PINNED);
+	assert_int_equal(world.space.counted, 2);
+	frame_unpin(frame_of(answer.pfn));
+}
+
 static void turns_readable_only(void)
 {
 	assert_result(OK, space_protect(&world.space, hva_range(base, PAGE_SIZE), ACCESS_READ,
@@ -170,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(a_fault_meets_what_came_meanwhile),
+		TEST(a_pin_meets_what_came_meanwhile),
 		TEST(a_break_meets_what_came_meanwhile),
 		TEST(zeros_are_shared_so_often_only),
 	};
