@@ -113,7 +113,7 @@ def test_prompt_after_the_end(arch):
 def test_refused_registers(arch):
     """What a guest tried to reach and may not have is counted."""
     with Session(f"monitor refused {arch}", "run", "--arch", arch, "-kernel", small(arch, "isa"), "-smp", 2,
-                 "--prompt") as run:
+                 "--host-control", "--prompt") as run:
         run.expect(r"report: \d+ passed, 0 failed")
         run.expect(r"^monitor> ")
         assert int(run.command("vcpus", r"vCPU 0: .* (\d+) registers refused").group(1)) == REFUSED[arch]
