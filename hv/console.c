@@ -25,6 +25,9 @@
 #define ESCAPE 0x1d /* Ctrl-] */
 /* A guest that has been silent for so long in the middle of a line has perhaps shown a prompt. */
 #define LINGER_NS UINT64_C(20000000)
+/* How long the unfinished line of one of several VMs is held back, for whoever waits for a prompt:
+ * a guest that shares its CPU may be long about a line, which is not to be torn. */
+#define PROMPT_NS UINT64_C(500000000)
 
 #define SPEAKER_NONE (-1)
 #define SPEAKER_HOST VM_MAX
@@ -177,8 +180,7 @@ static void put_line_wise(const struct vm *vm, char c)
 	}
 	if (p->bytes == LINE_BYTES)
 		flush_pending(vm);
-	if (p->bytes == 0)
-		p->since_ns = arch_time_ns();
+	p->since_ns = arch_time_ns();
 	p->text[p->bytes++] = c;
 }
 
@@ -317,5 +319,5 @@ void console_poll(void)
 	if (input.count != 0)
 		deliver();
 	atomic_flag_clear_explicit(&input.gate, memory_order_release);
-	flush_older(LINGER_NS);
+	flush_older(PROMPT_NS);
 }

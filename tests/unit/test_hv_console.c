@@ -107,11 +107,11 @@ static void a_log_line_tears_no_line(void **state)
 	hv_log("four");
 	console_poll();
 	assert_string_equal(fresh(), "$ ");
-	fake_time_advance(25000000);
+	fake_time_advance(UINT64_C(600000000));
 	console_poll();
 	assert_string_equal(fresh(), "\r\ntenure: four\r\n");
 	guest(0, "$ ");
-	fake_time_advance(25000000);
+	fake_time_advance(UINT64_C(600000000));
 	hv_log("five");
 	assert_string_equal(fresh(), "$ \r\ntenure: five\r\n");
 	/* The last words of all do not wait. */
@@ -187,7 +187,7 @@ static void prompts_appear(void **state)
 	guest(0, "$ ");
 	console_poll();
 	assert_string_equal(fresh(), "");
-	fake_time_advance(25000000);
+	fake_time_advance(UINT64_C(600000000));
 	console_poll();
 	assert_string_equal(fresh(), "[one] $ ");
 	guest(0, "ls\n");
