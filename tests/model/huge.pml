@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A leaf of two pages, and a notice that cuts it (H7, S2, S4, P5): hv/s2.c:level_choose, leaf_hvas,
+ * A leaf of two pages, and a notice that cuts it (H7, S2, S4, P5): hv/s2_install.c:level_choose, leaf_hvas,
  * table_remove; mm/host_table.c:host_split_at. The owner's memory is two frames side by side, which
  * one host entry shows; a notice over one page splits that entry and takes the page's frame away.
  *
