@@ -157,15 +157,20 @@ static void fault_refused(struct vcpu *v, const struct s2_fault *f, enum result 
 		fault_explain(v->vm, f, NULL, 0, r);
 }
 
-/* Served: remembered, traced, said. The leaf covers 2^order pages. */
+/* Remembered and traced. The leaf covers 2^order pages. */
+static inline void fault_note(struct vm *vm, gfn_t n, pfn_t p, enum frame_class class,
+			      unsigned order, enum trace_event event)
+{
+	fault_remember(vm, n, OK);
+	trace(event, vm->id, n, p, class, order, OK);
+}
+
+/* Served: remembered, traced, said. As above. */
 static inline void fault_served(struct vm *vm, const struct s2_fault *f,
 				const struct follow_answer *a, enum trace_event event,
 				unsigned order)
 {
-	gfn_t n = gpa_to_gfn(f->gpa);
-
-	fault_remember(vm, n, OK);
-	trace(event, vm->id, n, a->pfn, a->class, order, OK);
+	fault_note(vm, gpa_to_gfn(f->gpa), a->pfn, a->class, order, event);
 	if (explain_is_on()) {
 		struct follow_answer answer = *a;
 		fault_explain(vm, f, &answer, order, OK);
@@ -238,14 +243,6 @@ static __attribute__((noinline)) enum result fault_go_on(struct vcpu *v, const s
 	return fault_lost(v, f) ? fault_serve_whole(v, f, fault_token(v)) : BUSY;
 }
 
-/* Remembered and traced. The leaf covers 2^order pages. */
-static inline void fault_note(struct vm *vm, gfn_t n, pfn_t p, enum frame_class class,
-			      unsigned order, enum trace_event event)
-{
-	fault_remember(vm, n, OK);
-	trace(event, vm->id, n, p, class, order, OK);
-}
-
 /* s2_install, where the short way will not do. Leaves the grace section of fault_try_page. */
 static __attribute__((noinline)) enum result fault_install_whole(struct vcpu *v,
 								 const struct s2_map *map)
@@ -287,7 +284,7 @@ static inline __attribute__((always_inline)) enum result fault_install(
 	mm_step("fault_followed", v);
 	enum s2_outcome outcome = s2_install_near(&v->vm->s2, &v->s2_cache, &map, level, false);
 	if (__builtin_expect(outcome == S2_OTHER, false)) {
-		struct s2_map whole = map;
+		struct s2_map whole = map; /* what has an address would not stay in registers */
 		return fault_install_whole(v, &whole);
 	}
 	grace_leave();
