@@ -23,11 +23,9 @@
 #define LATER_BYTES 2048
 #define TYPED_BYTES 256u
 #define ESCAPE 0x1d /* Ctrl-] */
-/* A guest that has been silent for so long in the middle of a line has perhaps shown a prompt. */
-#define LINGER_NS UINT64_C(20000000)
-/* How long the unfinished line of one of several VMs is held back, for whoever waits for a prompt:
- * a guest that shares its CPU may be long about a line, which is not to be torn. */
-#define PROMPT_NS UINT64_C(500000000)
+/* A guest that has been silent for so long in the middle of a line has perhaps shown a prompt. One
+ * that shares its CPU may be long about a line, which is not to be torn. */
+#define LINGER_NS UINT64_C(500000000)
 
 #define SPEAKER_NONE (-1)
 #define SPEAKER_HOST VM_MAX
@@ -35,7 +33,7 @@
 /* What a VM has said of its line so far and the console has not shown yet; several VMs only. */
 struct pending {
 	unsigned bytes;
-	uint64_t since_ns;
+	uint64_t last_ns; /* when it said the last of it */
 	char text[LINE_BYTES];
 };
 
@@ -180,7 +178,7 @@ static void put_line_wise(const struct vm *vm, char c)
 	}
 	if (p->bytes == LINE_BYTES)
 		flush_pending(vm);
-	p->since_ns = arch_time_ns();
+	p->last_ns = arch_time_ns();
 	p->text[p->bytes++] = c;
 }
 
@@ -252,7 +250,7 @@ static void flush_older(uint64_t age_ns)
 	if (now - output.guest_ns >= age_ns)
 		put_later();
 	for (unsigned i = 0; i < vm_count; i++)
-		if (output.pending[i].bytes != 0 && now - output.pending[i].since_ns >= age_ns)
+		if (output.pending[i].bytes != 0 && now - output.pending[i].last_ns >= age_ns)
 			flush_pending(vms[i]);
 	output_unlock();
 }
@@ -319,5 +317,5 @@ void console_poll(void)
 	if (input.count != 0)
 		deliver();
 	atomic_flag_clear_explicit(&input.gate, memory_order_release);
-	flush_older(PROMPT_NS);
+	flush_older(LINGER_NS);
 }

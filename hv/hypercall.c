@@ -58,7 +58,7 @@ static inline enum vcpu_state finish(struct vcpu *v, uint64_t answer)
 	if (__builtin_expect(v->call.done == 0, 1))
 		return VCPU_RUNNING;
 	bool yield = v->call.yield;
-	v->call.done = 0; /* nothing of the others is set */
+	v->call.done = 0; /* the others mean nothing */
 	v->call.yield = false;
 	return yield ? VCPU_READY : VCPU_RUNNING;
 }

@@ -39,7 +39,7 @@ enum vcpu_pending { PENDING_NONE, PENDING_IO, PENDING_CALL, PENDING_CLOCK, PENDI
 
 /* How far a hypercall that met a notice has come; what the fields mean is the call's own. */
 struct vcpu_call {
-	uint64_t done; /* 0: nothing of the others is set */
+	uint64_t done; /* 0: the others mean nothing */
 	hva_t place;
 	uint64_t bytes;
 	enum result verdict;
