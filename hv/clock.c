@@ -203,7 +203,7 @@ void clock_refresh(struct vcpu *v)
 void clock_give_up(struct vcpu *v)
 {
 	/* Only a notice under way keeps a cache registered, and notices do not wait for us. */
-	while (clock_off(v) == BUSY)
+	while (clock_off(v) != OK)
 		mm_relax();
 }
 
@@ -215,7 +215,7 @@ void clock_give_up_stats(struct vm *vm)
 		spin_lock(&vm->cache_lock);
 		r = stats_off_locked(vm);
 		spin_unlock(&vm->cache_lock);
-		if (r == BUSY)
+		if (r != OK)
 			mm_relax();
-	} while (r == BUSY);
+	} while (r != OK);
 }

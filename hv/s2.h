@@ -44,11 +44,11 @@ struct s2 {
 	uint64_t flushes;
 };
 
-/* `s2` is all zero. OUT_OF_MEMORY, BUSY (a notice is active in the space); registers the consumer
- * with vm->space. */
+/* `s2` is all zero. OUT_OF_MEMORY; BUSY, RACED (notices are about in the space); registers the
+ * consumer with vm->space. */
 enum result s2_create(struct s2 *s2, struct vm *vm);
-/* No vCPU runs any more: removes all leaves, frees all tables. BUSY: a notice is active, call it
- * again. No lock is held, and no grace section: it waits for those who read the tree. */
+/* No vCPU runs any more: removes all leaves, frees all tables. BUSY, RACED: notices are about,
+ * call it again. No lock is held, and no grace section: it waits for those who read the tree. */
 enum result s2_destroy(struct s2 *s2);
 
 /* Fills the cache so that one install cannot run out. OUT_OF_MEMORY. */

@@ -7,12 +7,24 @@
 
 #include <stddef.h>
 
+/*
+ * Why the list of consumers cannot change now. BUSY: a notice is active, whose end is still to tell
+ * everybody (released). RACED: the notices are over, and some have told already: who waited to be
+ * told would wait for ever.
+ */
+static enum result list_refusal(struct notifier *nf) REQUIRES(nf->lock)
+{
+	if (atomic_load_explicit(&nf->walkers, memory_order_acquire) == 0)
+		return OK;
+	return notice_active(nf) ? BUSY : RACED;
+}
+
 enum result consumer_register(struct consumer *c, struct notifier *nf,
 			      const struct consumer_ops *ops, enum consumer_kind kind)
 {
 	spin_lock(&nf->lock);
-	bool walked = atomic_load_explicit(&nf->walkers, memory_order_acquire) != 0;
-	if (!walked) {
+	enum result r = list_refusal(nf);
+	if (r == OK) {
 		c->open = 0;
 		c->hull = c->last = (struct hva_range){ hva(0), hva(0) };
 		c->ops = ops;
@@ -23,7 +35,7 @@ enum result consumer_register(struct consumer *c, struct notifier *nf,
 		nf->caches += kind == CONSUMER_CACHE;
 	}
 	spin_unlock(&nf->lock);
-	return walked ? BUSY : OK;
+	return r;
 }
 
 enum result consumer_unregister(struct consumer *c)
@@ -31,8 +43,8 @@ enum result consumer_unregister(struct consumer *c)
 	struct notifier *nf = c->notifier;
 
 	spin_lock(&nf->lock);
-	bool walked = atomic_load_explicit(&nf->walkers, memory_order_acquire) != 0;
-	if (!walked) {
+	enum result r = list_refusal(nf);
+	if (r == OK) {
 		struct consumer **at = &nf->consumers;
 		while (*at != c)
 			at = &(*at)->next;
@@ -41,7 +53,7 @@ enum result consumer_unregister(struct consumer *c)
 		nf->caches -= c->kind == CONSUMER_CACHE;
 	}
 	spin_unlock(&nf->lock);
-	return walked ? BUSY : OK;
+	return r;
 }
 
 /* N4 (1): counts the notice as active, unless somebody's turn or a change of memslots keeps it out.
@@ -81,7 +93,8 @@ static struct hva_range hull_of(struct hva_range a, struct hva_range b)
 				   a.end.v > b.end.v ? a.end : b.end };
 }
 
-/* The same inside another open notice: what that one covers stays covered. */
+/* N3: a notice begins inside other open ones. What those cover stays covered; if the consumer
+ * refuses, the hull is again what it was. */
 static __attribute__((noinline)) enum result consumer_begin_nested(struct consumer *c,
 								   struct hva_range range,
 								   enum notice_mode mode)

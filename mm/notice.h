@@ -96,8 +96,10 @@ struct notice {
 };
 
 /*
- * Registers a consumer that has no translations yet, or takes one out that has none left.
- * BUSY: a notice is active; nothing has changed, try again.
+ * Registers a consumer that has no translations yet, or takes one out that has none left. Refused
+ * while notices go through the list, and then nothing has changed. BUSY: one is active; its end
+ * tells (consumer_ops.released). RACED: all are over, and perhaps have told already; to be tried
+ * again at once.
  */
 enum result consumer_register(struct consumer *c, struct notifier *nf,
 			      const struct consumer_ops *ops, enum consumer_kind kind);

@@ -30,8 +30,8 @@ struct pfn_cache {
 };
 
 /*
- * BUSY: a notice is active, try again. The page need not be there yet. Nobody uses the cache any
- * more when it is destroyed; it forgets its page even if that is refused.
+ * BUSY, RACED: notices are about, as consumer_register says. The page need not be there yet. Nobody
+ * uses the cache any more when it is destroyed; it forgets its page even if that is refused.
  */
 enum result pfn_cache_create(struct pfn_cache *pc, struct space *s, hva_t page);
 enum result pfn_cache_destroy(struct pfn_cache *pc);

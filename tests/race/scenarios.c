@@ -191,12 +191,13 @@ static void cache_comes_and_goes(void)
 	uint64_t value = 7;
 	enum result r;
 
-	while ((r = pfn_cache_create(&world.cache, &world.vm.space, world_hva(1))) == BUSY)
+	while ((r = pfn_cache_create(&world.cache, &world.vm.space, world_hva(1))) == BUSY ||
+	       r == RACED)
 		race_relax();
 	MUST(r);
 	world.has_cache = true;
 	(void)!pfn_cache_write(&world.cache, 8, &value, sizeof(value));
-	while ((r = pfn_cache_destroy(&world.cache)) == BUSY)
+	while ((r = pfn_cache_destroy(&world.cache)) == BUSY || r == RACED)
 		race_relax();
 	MUST(r);
 	world.has_cache = false;

@@ -103,6 +103,48 @@ static void n2_consumers_come_and_go_between_notices(void **state)
 	keeper_begin(&one);
 }
 
+/* What who comes or goes is told while a notice tells the consumers that it is over. */
+static struct consumer teller;
+static enum result comes, goes;
+
+static void told(struct consumer *c)
+{
+	comes = consumer_register(&two.consumer, c->notifier, &keeper_ops, CONSUMER_TABLE);
+	goes = consumer_unregister(&one.consumer);
+}
+
+static enum result nothing_kept(struct consumer *c, struct hva_range range, enum notice_mode mode)
+{
+	(void)c, (void)range, (void)mode;
+	return OK;
+}
+
+/* N2: BUSY is said only while somebody is still to tell of it (`released`): who waits is woken. */
+static void n2_nobody_waits_for_what_was_told(void **state)
+{
+	static const struct consumer_ops ops = { "teller", nothing_kept, told, NULL };
+	struct notifier *nf = &world.space.notifier;
+	struct notice_turn turn = { false, false };
+	struct notice a, b;
+	(void)state;
+	assert_result(OK, consumer_register(&teller, nf, &ops, CONSUMER_TABLE));
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
+	assert_result(OK, begin(&b, pages(1, 1), NOTICE_TRY));
+	notice_end(&a);
+	assert_result(BUSY, comes); /* b will tell */
+	assert_result(BUSY, goes);
+	notice_end(&b);
+	assert_result(RACED, comes); /* this was the last that tells */
+	assert_result(RACED, goes);
+	comes = goes = OK;
+	(void)notice_turn_take(nf, &turn);
+	notice_turn_done(nf, &turn);
+	assert_result(RACED, comes);
+	assert_result(RACED, goes);
+	assert_result(OK, consumer_unregister(&teller));
+	assert_ptr_equal(nf->consumers, &one.consumer);
+}
+
 /* N3: a second begin widens the range; each end raises seq; the hull stays until the last end. */
 static void n3_a_second_begin_widens(void **state)
 {
@@ -530,6 +572,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(n1_nothing_inside_a_notice),
 		TEST(n2_consumers_come_and_go_between_notices),
+		TEST(n2_nobody_waits_for_what_was_told),
 		TEST(n3_a_second_begin_widens),
 		TEST(p5_token_checks_both),
 		TEST(p5_token_covers_the_whole_leaf),
