@@ -160,6 +160,9 @@ extern const struct s2_geometry *const arch_s2_geometry; /* filled after arch_in
 #define S2_YOUNG 0x04u
 #define S2_DIRTY 0x08u
 #define S2_COUNTED 0x10u /* software: the frame was COUNTED when the leaf was made (S3) */
+/* Software: memslot, region and host entry allow writing (P7). Without S2_WRITE: nothing keeps a
+ * write out but that it is to be seen. */
+#define S2_MAY_WRITE 0x20u
 #define S2_TYPE_SHIFT 8u
 #define S2_TYPE(type) ((uint32_t)(type) << S2_TYPE_SHIFT)
 #define S2_TYPE_OF(attrs) ((enum memtype)(((attrs) >> S2_TYPE_SHIFT) & 3u))
@@ -182,9 +185,9 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry);
  * catches: an entry is broken before it is remade (S5), uncached and device memory is never
  * executable (S8), the pfn is aligned to the level.
  * set: publishes `entry` where nothing was, or a leaf of the same pfn with more permissions
- * (widening). swap: puts `entry` (0, or a narrower leaf of the same pfn) and returns what stood
- * there, with the young and dirty bits that the processor had set by then. No TLB effect: the
- * caller flushes.
+ * (widening), of which S2_MAY_WRITE is one. swap: puts `entry` (0, or a narrower leaf of the same
+ * pfn) and returns what stood there, with the young and dirty bits that the processor had set by
+ * then. No TLB effect: the caller flushes.
  */
 void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry);
 uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry);

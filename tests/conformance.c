@@ -204,7 +204,8 @@ static void geometry(void)
 /* Device memory is neither executable nor counted. */
 static bool sensible(uint32_t attrs)
 {
-	const uint32_t all = S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY | S2_COUNTED | S2_TYPE(3);
+	const uint32_t all =
+		S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY | S2_COUNTED | S2_MAY_WRITE | S2_TYPE(3);
 
 	return (attrs & ~all) == 0 &&
 	       (S2_TYPE_OF(attrs) == MEM_WRITE_BACK || (attrs & (S2_EXEC | S2_COUNTED)) == 0);
@@ -252,6 +253,9 @@ static void writers(void)
 	check(table[2] == 0 && table[4] == 0, "and nothing beside it");
 	arch_s2_set(&table[3], 0, arch_s2_leaf(0, pfn(0x77), wide));
 	check(arch_s2_decode(0, table[3]).attrs == wide, "and widened");
+	arch_s2_set(&table[3], 0, arch_s2_leaf(0, pfn(0x77), wide | S2_MAY_WRITE));
+	check(arch_s2_decode(0, table[3]).attrs == (wide | S2_MAY_WRITE), "and may be written");
+	(void)arch_s2_swap(&table[3], 0, arch_s2_leaf(0, pfn(0x77), wide));
 	old = arch_s2_swap(&table[3], 0, arch_s2_leaf(0, pfn(0x77), narrow));
 	check(arch_s2_decode(0, old).attrs == wide, "narrowing tells what stood there");
 	old = arch_s2_swap(&table[3], 0, 0);

@@ -25,9 +25,10 @@
 #define E_NO_EXEC (UINT64_C(1) << 54) /* XN[1]; with XN[0] = 0: neither at EL1 nor at EL0 */
 #define E_COUNTED (UINT64_C(1) << 55)
 #define E_DIRTY (UINT64_C(1) << 56) /* where the processor does not set S2AP[1] */
+#define E_MAY_WRITE (UINT64_C(1) << 57)
 
 /* What may differ between two leaves of which one replaces the other without a break. */
-#define E_MAY_DIFFER (E_WRITE | E_DBM | E_NO_EXEC | E_YOUNG | E_DIRTY)
+#define E_MAY_DIFFER (E_WRITE | E_DBM | E_MAY_WRITE | E_NO_EXEC | E_YOUNG | E_DIRTY)
 
 /* MemAttr: Normal write-back, Normal non-cacheable, Device-nGRE, Device-nGnRE. */
 static const unsigned char attr_of_type[4] = { 15, 5, 2, 1 };
@@ -158,6 +159,7 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	e |= attrs & S2_EXEC ? 0 : E_NO_EXEC;
 	e |= attrs & S2_YOUNG ? E_YOUNG : 0;
 	e |= attrs & S2_COUNTED ? E_COUNTED : 0;
+	e |= attrs & S2_MAY_WRITE ? E_MAY_WRITE : 0;
 	return e;
 }
 
@@ -183,6 +185,7 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	d.attrs |= entry & E_NO_EXEC ? 0 : S2_EXEC;
 	d.attrs |= entry & E_YOUNG ? S2_YOUNG : 0;
 	d.attrs |= entry & E_COUNTED ? S2_COUNTED : 0;
+	d.attrs |= entry & E_MAY_WRITE ? S2_MAY_WRITE : 0;
 	return d;
 }
 
@@ -213,9 +216,16 @@ static uint64_t set_by_processor(uint64_t e)
 	return e & (E_YOUNG | ((e & E_DBM) != 0 ? E_WRITE : 0));
 }
 
-static inline __attribute__((unused)) bool writable(uint64_t e)
+static inline bool writable(uint64_t e)
 {
 	return (e & (E_WRITE | E_DBM)) != 0;
+}
+
+/* Does `a` lack what `b` permits? */
+static inline __attribute__((unused)) bool narrower(uint64_t a, uint64_t b)
+{
+	return writable(a) < writable(b) || (~a & b & E_MAY_WRITE) != 0 ||
+	       (a & ~b & E_NO_EXEC) != 0;
 }
 
 void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
@@ -232,8 +242,7 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 	ARM64_ASSERT(is_leaf(level, old) && is_leaf(level, entry) &&
 			     ((old ^ entry) & ~E_MAY_DIFFER) == 0,
 		     "a stage-2 entry was remade without being broken first");
-	ARM64_ASSERT(writable(entry) >= writable(old) && !(~old & entry & E_NO_EXEC),
-		     "a stage-2 entry was narrowed as if it were widened");
+	ARM64_ASSERT(!narrower(entry, old), "a stage-2 entry was narrowed as if it were widened");
 	while (!__atomic_compare_exchange_n(where, &old, entry | set_by_processor(old), false,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
@@ -248,7 +257,7 @@ uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry)
 		check_leaf(level, entry);
 		ARM64_ASSERT(is_leaf(level, old) && ((old ^ entry) & ~E_MAY_DIFFER) == 0,
 			     "a stage-2 entry was remade without being broken first");
-		ARM64_ASSERT(writable(old) >= writable(entry) && !(old & ~entry & E_NO_EXEC),
+		ARM64_ASSERT(!narrower(old, entry),
 			     "a stage-2 entry was widened as if it were narrowed");
 	}
 	return old;

@@ -10,10 +10,11 @@
 #define E_VALID (UINT64_C(1) << 63)
 #define E_LEAF (UINT64_C(1) << 62)
 #define E_ADDRESS UINT64_C(0x01fffffffffff000)
-#define E_UNCACHED UINT64_C(0x400) /* software: which of the two tolerant types it is */
-#define E_COUNTED UINT64_C(0x200)  /* software */
-#define E_YOUNG UINT64_C(0x100)	   /* R */
-#define E_DIRTY UINT64_C(0x080)	   /* C */
+#define E_MAY_WRITE UINT64_C(0x800) /* software */
+#define E_UNCACHED UINT64_C(0x400)  /* software: which of the two tolerant types it is */
+#define E_COUNTED UINT64_C(0x200)   /* software */
+#define E_YOUNG UINT64_C(0x100)	    /* R */
+#define E_DIRTY UINT64_C(0x080)	    /* C */
 #define E_ATT UINT64_C(0x030)
 #define E_NON_IDEMPOTENT UINT64_C(0x020)
 #define E_TOLERANT UINT64_C(0x030)
@@ -56,6 +57,7 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	e |= attrs & S2_YOUNG ? E_YOUNG : 0;
 	e |= attrs & S2_DIRTY ? E_DIRTY : 0;
 	e |= attrs & S2_COUNTED ? E_COUNTED : 0;
+	e |= attrs & S2_MAY_WRITE ? E_MAY_WRITE : 0;
 	return codec_swap(e);
 }
 
@@ -83,6 +85,7 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	d.attrs |= e & E_YOUNG ? S2_YOUNG : 0;
 	d.attrs |= e & E_DIRTY ? S2_DIRTY : 0;
 	d.attrs |= e & E_COUNTED ? S2_COUNTED : 0;
+	d.attrs |= e & E_MAY_WRITE ? S2_MAY_WRITE : 0;
 	return d;
 }
 
@@ -113,7 +116,7 @@ const char *codec_wrong_leaf(unsigned level, uint64_t entry)
 /* Only a leaf's permissions and what the processor sets may change without a break (S5). */
 bool codec_same_place(uint64_t a, uint64_t b)
 {
-	const uint64_t may_differ = E_YOUNG | E_DIRTY | E_WRITE | E_EXEC;
+	const uint64_t may_differ = E_YOUNG | E_DIRTY | E_WRITE | E_MAY_WRITE | E_EXEC;
 	uint64_t x = codec_swap(a), y = codec_swap(b);
 
 	return (x & E_LEAF) != 0 && ((x ^ y) & ~may_differ) == 0;

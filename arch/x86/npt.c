@@ -2,8 +2,8 @@
 /*
  * Nested page tables (APM volume 2, 15.25): the ordinary long-mode format, read by the processor as
  * user accesses, with accessed and dirty bits set by it. Software bits 9..11 and 52..58 are ours;
- * bit 9 holds COUNTED. The memory type stands in PWT and PCD and means what the host's PAT says
- * (percpu.c), so it can be read back from the entry.
+ * bit 9 holds COUNTED, bit 10 MAY_WRITE. The memory type stands in PWT and PCD and means what the
+ * host's PAT says (percpu.c), so it can be read back from the entry.
  *
  * No emulator shows a wrong memory type, a missing local flush, or an entry remade without being
  * broken: the processor would, some day. Debug builds assert these where entries are written.
@@ -25,11 +25,14 @@
 #define E_DIRTY UINT64_C(0x040)
 #define E_LARGE UINT64_C(0x080) /* above level 0 */
 #define E_COUNTED UINT64_C(0x200)
+#define E_MAY_WRITE UINT64_C(0x400)
 #define E_ADDRESS UINT64_C(0x000ffffffffff000)
 #define E_NX (UINT64_C(1) << 63)
 
+#define E_PERMISSIONS (E_WRITE | E_MAY_WRITE) /* and, the other way round, E_NX */
+
 /* What may differ between two leaves of which one replaces the other without a break. */
-#define E_MAY_DIFFER (E_WRITE | E_NX | E_ACCESSED | E_DIRTY)
+#define E_MAY_DIFFER (E_PERMISSIONS | E_NX | E_ACCESSED | E_DIRTY)
 
 static const struct s2_geometry tree = {
 	.levels = 4,
@@ -89,6 +92,7 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	e |= attrs & S2_YOUNG ? E_ACCESSED : 0;
 	e |= attrs & S2_DIRTY ? E_DIRTY : 0;
 	e |= attrs & S2_COUNTED ? E_COUNTED : 0;
+	e |= attrs & S2_MAY_WRITE ? E_MAY_WRITE : 0;
 	return e;
 }
 
@@ -113,6 +117,7 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	d.attrs |= entry & E_ACCESSED ? S2_YOUNG : 0;
 	d.attrs |= entry & E_DIRTY ? S2_DIRTY : 0;
 	d.attrs |= entry & E_COUNTED ? S2_COUNTED : 0;
+	d.attrs |= entry & E_MAY_WRITE ? S2_MAY_WRITE : 0;
 	return d;
 }
 
@@ -152,7 +157,7 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 	X86_ASSERT(is_leaf(level, old) && is_leaf(level, entry) &&
 			   ((old ^ entry) & ~E_MAY_DIFFER) == 0,
 		   "a stage-2 entry was remade without being broken first");
-	X86_ASSERT((old & ~entry & E_WRITE) == 0 && (~old & entry & E_NX) == 0,
+	X86_ASSERT((old & ~entry & E_PERMISSIONS) == 0 && (~old & entry & E_NX) == 0,
 		   "a stage-2 entry was narrowed as if it were widened");
 	/* The processor may set accessed and dirty while we widen: they must not be lost. */
 	while (!__atomic_compare_exchange_n(where, &old, entry | (old & (E_ACCESSED | E_DIRTY)),
@@ -168,7 +173,7 @@ uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry)
 		check_leaf(level, entry);
 		X86_ASSERT(is_leaf(level, old) && ((old ^ entry) & ~E_MAY_DIFFER) == 0,
 			   "a stage-2 entry was remade without being broken first");
-		X86_ASSERT((~old & entry & E_WRITE) == 0 && (old & ~entry & E_NX) == 0,
+		X86_ASSERT((~old & entry & E_PERMISSIONS) == 0 && (old & ~entry & E_NX) == 0,
 			   "a stage-2 entry was widened as if it were narrowed");
 	}
 	return old;

@@ -14,6 +14,7 @@
 #define E_VALID (UINT64_C(1) << 63)
 #define E_LEAF (UINT64_C(1) << 62)
 #define E_COUNTED (UINT64_C(1) << 60)
+#define E_MAY_WRITE (UINT64_C(1) << 4)
 #define E_TYPE_SHIFT 56u
 #define E_PFN_SHIFT 8u
 #define E_PFN_MASK ((UINT64_C(1) << 44) - 1)
@@ -81,6 +82,7 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	e |= attrs & S2_YOUNG ? E_YOUNG : 0;
 	e |= attrs & S2_DIRTY ? E_DIRTY : 0;
 	e |= attrs & S2_COUNTED ? E_COUNTED : 0;
+	e |= attrs & S2_MAY_WRITE ? E_MAY_WRITE : 0;
 	return __builtin_bswap64(e);
 }
 
@@ -107,12 +109,14 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	d.attrs |= e & E_YOUNG ? S2_YOUNG : 0;
 	d.attrs |= e & E_DIRTY ? S2_DIRTY : 0;
 	d.attrs |= e & E_COUNTED ? S2_COUNTED : 0;
+	d.attrs |= e & E_MAY_WRITE ? S2_MAY_WRITE : 0;
 	return d;
 }
 
 /* ---- The two writers ------------------------------------------------------------------------ */
 
-#define PERMISSIONS (S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY)
+#define ALLOWED (S2_WRITE | S2_MAY_WRITE | S2_EXEC)
+#define PERMISSIONS (ALLOWED | S2_YOUNG | S2_DIRTY)
 
 /* What stands and what shall stand name the same memory in the same way. */
 static bool same_leaf(const struct s2_entry *a, const struct s2_entry *b)
@@ -143,7 +147,7 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 			uint32_t kept = from.attrs & (S2_YOUNG | S2_DIRTY);
 
 			MM_CHECK(same_leaf(&from, &to));
-			MM_CHECK((from.attrs & ~to.attrs & (S2_WRITE | S2_EXEC)) == 0);
+			MM_CHECK((from.attrs & ~to.attrs & ALLOWED) == 0);
 			now = arch_s2_leaf(level, to.pfn, to.attrs | kept);
 		}
 	} while (!__atomic_compare_exchange_n(where, &old, now, false, __ATOMIC_SEQ_CST,
@@ -160,7 +164,7 @@ uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry)
 	if (to.kind != S2_NONE) {
 		check_entry(&to);
 		MM_CHECK(same_leaf(&from, &to));
-		MM_CHECK((to.attrs & ~from.attrs & (S2_WRITE | S2_EXEC)) == 0);
+		MM_CHECK((to.attrs & ~from.attrs & ALLOWED) == 0);
 	}
 	if (fake_on_entry != NULL)
 		fake_on_entry(where, level, old, entry);

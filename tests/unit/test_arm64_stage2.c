@@ -106,7 +106,7 @@ static void round_trips(void)
 			pfn_t n = pfn(UINT64_C(0xabc5) << 18);
 			struct s2_entry d;
 
-			if (attrs & 0xe0)
+			if (attrs & 0xc0)
 				continue; /* no attribute has these bits */
 			d = arch_s2_decode(level, arch_s2_leaf(level, n, attrs));
 			assert_int_equal(d.kind, S2_LEAF);
@@ -135,6 +135,8 @@ static void the_processors_bits(void **state)
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_YOUNG), 0x12377f);
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), 0), UINT64_C(0x004000000012337f));
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_COUNTED), UINT64_C(0x008000000012337f));
+	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_MAY_WRITE),
+			 UINT64_C(0x020000000012337f));
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), W | X | S2_DIRTY),
 			 UINT64_C(0x01000000001233ff));
 	assert_int_equal(arch_s2_leaf(1, pfn(0x200), X), 0x20037d);
@@ -202,6 +204,26 @@ static void software_dirty(void **state)
 	assert_int_equal(arch_s2_decode(0, e).attrs, W | X | S2_YOUNG | S2_DIRTY);
 	arch_s2_swap(&e, 0, arch_s2_leaf(0, pfn(5), X));
 	assert_int_equal(arch_s2_decode(0, e).attrs, X);
+}
+
+/* A leaf that says that it may be written becomes writable in place, and says so still (S5, P7). */
+static void may_write(void **state)
+{
+	uint64_t e = 0, may = arch_s2_leaf(0, pfn(5), X | S2_MAY_WRITE);
+	const uint32_t wide = W | X | S2_YOUNG | S2_DIRTY | S2_MAY_WRITE;
+
+	(void)state;
+	stage2_configure(new_cpu);
+	may = arch_s2_leaf(0, pfn(5), X | S2_MAY_WRITE);
+	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X));
+	arch_s2_set(&e, 0, may);
+	assert_int_equal(arch_s2_decode(0, e).attrs, X | S2_MAY_WRITE);
+	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), wide));
+	assert_int_equal(arch_s2_decode(0, e).attrs, wide);
+	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), wide & ~S2_MAY_WRITE)));
+	assert_int_equal(arch_s2_decode(0, arch_s2_swap(&e, 0, may)).attrs, wide);
+	(void)arch_s2_swap(&e, 0, arch_s2_leaf(0, pfn(5), X));
+	EXPECT_STOP("widened", arch_s2_swap(&e, 0, may));
 }
 
 /* ---- Ranges of an invalidation ----------------------------------------------------------------
@@ -358,6 +380,7 @@ int main(void)
 		cmocka_unit_test(the_processors_bits),
 		cmocka_unit_test(tables_and_nothing),
 		cmocka_unit_test(set_and_swap),
+		cmocka_unit_test(may_write),
 		cmocka_unit_test(software_dirty),
 		cmocka_unit_test(ranges),
 		cmocka_unit_test(remake_without_break),

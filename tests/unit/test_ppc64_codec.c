@@ -21,6 +21,16 @@ static void leaf_in_memory(void **state)
 	assert_memory_equal(&e, want, sizeof(want));
 }
 
+/* 0x800 is the first of the three software bits that stand together (5.7.10.2). */
+static void may_write_in_memory(void **state)
+{
+	static const unsigned char want[8] = { 0xc0, 0, 0, 0, 0x12, 0x34, 0x58, 0x04 };
+	uint64_t e = arch_s2_leaf(0, pfn(0x12345), S2_MAY_WRITE);
+
+	(void)state;
+	assert_memory_equal(&e, want, sizeof(want));
+}
+
 static void table_in_memory(void **state)
 {
 	static const unsigned char want[8] = { 0x80, 0, 0, 0, 0x12, 0x34, 0x50, 0x09 };
@@ -47,6 +57,10 @@ static void same_place(void **state)
 
 	(void)state;
 	assert_true(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_YOUNG | S2_WRITE | S2_DIRTY)));
+	assert_true(codec_same_place(arch_s2_leaf(0, pfn(5), S2_MAY_WRITE),
+				     arch_s2_leaf(0, pfn(5), S2_MAY_WRITE | S2_WRITE)));
+	assert_true(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_YOUNG | S2_MAY_WRITE)));
+	assert_false(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_YOUNG | S2_COUNTED)));
 	assert_false(codec_same_place(e, arch_s2_leaf(0, pfn(6), S2_YOUNG)));
 	assert_false(codec_same_place(e, arch_s2_leaf(0, pfn(5), S2_TYPE(MEM_DEVICE))));
 }
@@ -54,12 +68,13 @@ static void same_place(void **state)
 /* What is put into a leaf comes out of it, the memory types among the rest (S8). */
 static void leaf_round_trip(void **state)
 {
-	static const uint32_t bits[] = { S2_WRITE, S2_EXEC, S2_YOUNG, S2_DIRTY, S2_COUNTED };
+	static const uint32_t bits[] = { S2_WRITE, S2_EXEC,    S2_YOUNG,
+					 S2_DIRTY, S2_COUNTED, S2_MAY_WRITE };
 
 	(void)state;
-	for (unsigned n = 0; n < 1u << 5; n++) {
+	for (unsigned n = 0; n < 1u << 6; n++) {
 		uint32_t attrs = 0;
-		for (unsigned i = 0; i < 5; i++)
+		for (unsigned i = 0; i < 6; i++)
 			attrs |= n >> i & 1 ? bits[i] : 0;
 		struct s2_entry d = arch_s2_decode(1, arch_s2_leaf(1, pfn(0x400), attrs));
 		assert_int_equal(d.kind, S2_LEAF);
@@ -139,10 +154,15 @@ static void wrong_shape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaf_in_memory),  cmocka_unit_test(table_in_memory),
-		cmocka_unit_test(wrong_leaves),	   cmocka_unit_test(same_place),
-		cmocka_unit_test(leaf_round_trip), cmocka_unit_test(what_the_processor_sets),
-		cmocka_unit_test(interrupts),	   cmocka_unit_test(wrong_shape),
+		cmocka_unit_test(leaf_in_memory),
+		cmocka_unit_test(may_write_in_memory),
+		cmocka_unit_test(table_in_memory),
+		cmocka_unit_test(wrong_leaves),
+		cmocka_unit_test(same_place),
+		cmocka_unit_test(leaf_round_trip),
+		cmocka_unit_test(what_the_processor_sets),
+		cmocka_unit_test(interrupts),
+		cmocka_unit_test(wrong_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
