@@ -113,6 +113,10 @@ uint64_t arch_wall_seconds(void);
  */
 uint64_t arch_counter(void);
 
+/* A clock that all CPUs share, by one instruction and in no order with what is around it: for the
+ * trace. Only differences mean anything. */
+uint64_t arch_stamp(void);
+
 /* One host interrupt on this CPU at or after `when`; 0: none. Replaces the earlier setting. */
 void arch_timer_set(uint64_t when_ns);
 

@@ -33,14 +33,14 @@ enum result trace_init(unsigned cpus, uint32_t events)
 		return BAD_ARGUMENT;
 	while (PAGE_SIZE << order < events * sizeof(struct trace_record))
 		order++;
-	start_counter = arch_counter();
+	start_counter = arch_stamp();
 	start_ns = arch_time_ns();
 	cpu_count = cpus;
 	for (unsigned i = 0; i < cpus; i++) {
-		struct trace_record *records = hv_pages(order);
+		unsigned char *records = hv_pages(order);
 		if (records == NULL)
 			return OUT_OF_MEMORY;
-		trace_rings[i].mask = events - 1;
+		trace_rings[i].mask = (uint64_t)(events - 1) * sizeof(struct trace_record);
 		atomic_store(&trace_rings[i].next, 0);
 		trace_rings[i].records = records;
 	}
@@ -54,9 +54,13 @@ struct reader {
 	uint64_t rate_ns, rate_counter; /* so many ns passed in so many counts; below 2^31 */
 };
 
+/* The event of number `at`. */
 static const struct trace_record *record_at(unsigned cpu, uint64_t at)
 {
-	return &trace_rings[cpu].records[at & trace_rings[cpu].mask];
+	const struct trace_ring *ring = &trace_rings[cpu];
+	uint64_t place = at * sizeof(struct trace_record) & ring->mask;
+
+	return (const struct trace_record *)(ring->records + place);
 }
 
 static uint64_t time_at(unsigned cpu, uint64_t at)
@@ -69,7 +73,7 @@ static void reader_open(struct reader *r, uint64_t count)
 {
 	uint64_t oldest[ARCH_MAX_CPUS];
 
-	r->now_counter = arch_counter();
+	r->now_counter = arch_stamp();
 	r->now_ns = arch_time_ns();
 	r->rate_ns = r->now_ns - start_ns;
 	r->rate_counter = r->now_counter - start_counter;
@@ -80,8 +84,11 @@ static void reader_open(struct reader *r, uint64_t count)
 	if (r->rate_counter == 0)
 		r->rate_counter = 1;
 	for (unsigned i = 0; i < cpu_count; i++) {
-		uint64_t end = atomic_load_explicit(&trace_rings[i].next, memory_order_relaxed);
-		oldest[i] = end > trace_rings[i].mask ? end - trace_rings[i].mask - 1 : 0;
+		const struct trace_ring *ring = &trace_rings[i];
+		uint64_t records = ring->mask / sizeof(struct trace_record) + 1;
+		uint64_t end = atomic_load_explicit(&ring->next, memory_order_relaxed) /
+			       sizeof(struct trace_record);
+		oldest[i] = end > records ? end - records : 0;
 		r->first[i] = r->end[i] = end;
 	}
 	for (; count != 0; count--) {

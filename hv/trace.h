@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The trace: for each CPU a ring of fixed size that the newest events overwrite; cheap enough to
- * stay on (four stores and an index, no lock). The monitor prints it; the runner can save it
- * (trace_dump).
+ * stay on (a clock, four stores and a place, no lock). The monitor prints it; the runner can save
+ * it (trace_dump).
  */
 #ifndef HV_TRACE_H
 #define HV_TRACE_H
@@ -42,18 +42,21 @@ const char *trace_event_words(enum trace_event e);
  * alone; who prints it meanwhile may see a record of which one half is newer.
  */
 struct trace_record {
-	_Atomic uint64_t time; /* arch_counter */
+	_Atomic uint64_t time; /* arch_stamp */
 	_Atomic uint64_t gfn;
 	_Atomic uint64_t pfn;
 	_Atomic uint64_t what;
 };
 
+_Static_assert((sizeof(struct trace_record) & (sizeof(struct trace_record) - 1)) == 0,
+	       "a ring is a power of two of bytes");
+
 #define TRACE_NO_VM 0xffffu
 
 struct trace_ring {
-	_Alignas(64) struct trace_record *records; /* NULL before trace_init */
-	uint64_t mask;				   /* number of records - 1 */
-	_Atomic uint64_t next;			   /* events so far */
+	_Alignas(64) unsigned char *records; /* NULL before trace_init */
+	uint64_t mask;	       /* of the place of a record: all records' bytes less one record's */
+	_Atomic uint64_t next; /* bytes of all events so far */
 };
 
 extern struct trace_ring trace_rings[ARCH_MAX_CPUS];
@@ -70,15 +73,15 @@ static inline void trace(enum trace_event event, unsigned vm, gfn_t n, pfn_t p,
 		return;
 	/* Only this CPU writes the ring: relaxed everywhere, the reader accepts what it gets. */
 	uint64_t at = atomic_load_explicit(&ring->next, memory_order_relaxed);
-	struct trace_record *r = &ring->records[at & ring->mask];
-	atomic_store_explicit(&r->time, arch_counter(), memory_order_relaxed);
+	struct trace_record *r = (struct trace_record *)(ring->records + (at & ring->mask));
+	atomic_store_explicit(&r->time, arch_stamp(), memory_order_relaxed);
 	atomic_store_explicit(&r->gfn, n.v, memory_order_relaxed);
 	atomic_store_explicit(&r->pfn, p.v, memory_order_relaxed);
 	atomic_store_explicit(&r->what,
 			      (uint64_t)vm | (uint64_t)event << 16 | (uint64_t) class << 24 |
 				      (uint64_t)verdict << 32 | (uint64_t)order << 40,
 			      memory_order_relaxed);
-	atomic_store_explicit(&ring->next, at + 1, memory_order_relaxed);
+	atomic_store_explicit(&ring->next, at + sizeof(*r), memory_order_relaxed);
 }
 
 /* Prints the newest `count` records of all CPUs, oldest first, for a human. No locks needed. */

@@ -145,9 +145,11 @@ static void time(void)
 
 	uint64_t counter = arch_counter();
 	check(counter <= arch_counter(), "the counter does not go back");
+	uint64_t stamp = arch_stamp();
 	arch_timer_set(when);
 	for (unsigned i = 0; i < 1000 && arch_time_ns() < when; i++)
 		arch_cpu_idle();
+	check(stamp <= arch_stamp(), "the trace's clock does not go back");
 	check(arch_time_ns() >= when, "the timer ends arch_cpu_idle");
 	check(arch_time_ns() - before < 1000 * NS_PER_MS, "and not much later");
 	arch_timer_set(arch_time_ns() - 1);

@@ -75,6 +75,11 @@ uint64_t arch_counter(void)
 	return read_sysreg(pmccntr_el0);
 }
 
+uint64_t arch_stamp(void)
+{
+	return read_sysreg(cntpct_el0);
+}
+
 uint64_t clock_guest_ns(uint64_t ticks)
 {
 	unsigned __int128 ns = (unsigned __int128)ticks * ns_per_tick >> 32;

@@ -65,6 +65,11 @@ uint64_t arch_counter(void)
 	return count != UINT64_MAX ? count : mfspr(SPR_TB);
 }
 
+uint64_t arch_stamp(void)
+{
+	return mfspr(SPR_TB);
+}
+
 uint64_t clock_ns_at(uint64_t ticks)
 {
 	uint64_t ns = scaled(ticks - start, ns_per_tick);

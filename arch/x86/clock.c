@@ -164,6 +164,11 @@ uint64_t arch_counter(void)
 	return rdtsc();
 }
 
+uint64_t arch_stamp(void)
+{
+	return rdtsc();
+}
+
 uint64_t arch_time_ns(void)
 {
 	return clock_scaled(tsc_to_ns, rdtsc() - tsc_start);

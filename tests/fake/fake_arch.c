@@ -270,6 +270,11 @@ uint64_t arch_counter(void)
 	return now_ns;
 }
 
+uint64_t arch_stamp(void)
+{
+	return now_ns;
+}
+
 void fake_time_advance(uint64_t ns)
 {
 	pthread_mutex_lock(&lock);

@@ -96,6 +96,11 @@ uint64_t arch_counter(void)
 	return 0;
 }
 
+uint64_t arch_stamp(void)
+{
+	return 0;
+}
+
 unsigned char *fake_memory(hpa_t at, size_t bytes);
 unsigned char *fake_memory(hpa_t at, size_t bytes)
 {
