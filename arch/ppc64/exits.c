@@ -143,6 +143,15 @@ static bool storage_taken(struct arch_vcpu *v, struct exit *out, bool fetch)
 	return true;
 }
 
+/* Not a hypervisor's interrupt: it has taken the guest's SRR0 and SRR1 (Power ISA 3.0B, book III,
+ * 7.5.1, 7.5.2), so the guest cannot go on. */
+static bool overwritten(struct arch_vcpu *v, struct exit *out, const char *why)
+{
+	v->pc = mfspr(SPR_SRR0);
+	v->msr = mfspr(SPR_SRR1);
+	return unhandled(out, why);
+}
+
 /* Kept out of line, so that the loop around the guest has the registers for itself. */
 static __attribute__((noinline)) bool exit_other(struct arch_vcpu *v, unsigned vector,
 						 struct exit *out)
@@ -156,7 +165,9 @@ static __attribute__((noinline)) bool exit_other(struct arch_vcpu *v, unsigned v
 	case VECTOR_DOORBELL: return false; /* arch_vcpu_run looks for the kick */
 	case VECTOR_HVIRT:
 	case VECTOR_HMI: out->kind = EXIT_HOST; return true;
-	case VECTOR_MACHINE_CHECK: return unhandled(out, "a machine check while the guest ran");
+	case VECTOR_SYSTEM_RESET: return overwritten(v, out, "a system reset while the guest ran");
+	case VECTOR_MACHINE_CHECK:
+		return overwritten(v, out, "a machine check while the guest ran");
 	default: return unhandled(out, "an exception that was not asked for");
 	}
 }

@@ -82,8 +82,16 @@ static void rtas_calls(void)
 	finish();
 }
 
+/* Somebody else's turn to end it. */
+static void spin(void)
+{
+	for (;;)
+		__asm__ volatile("");
+}
+
 static const struct way ways[] = {
 	{ "off", off },
+	{ "spin", spin },
 	{ "reset", reset },
 	{ "stop-self", stop_self },
 	{ "interrupts", interrupts },

@@ -3,15 +3,18 @@
 configuration that is, a processor that is not in hypervisor mode, one that is too old, an image that is not there."""
 import struct
 import subprocess
+import time
 
 import harness
 import pytest
 from table import configuration, vm
+from tenure_lib.machine import Qmp
 
 ELF = harness.TOP / "build/ppc64/debug/tenure.elf"
 PAPR = harness.TOP / "build/ppc64/guests/papr.elf"
 LINKED, LOW = 0x20000000, 0x1000000
 QEMU_LIMIT = 200.0
+RESET_BY_HAND = 1 << 63 - 44  # Power ISA 3.0B, book III, 7.5.1: SRR1 bits 42..45 are the implementation's
 
 
 def papr(name, *words):
@@ -114,3 +117,17 @@ def test_no_hypervisor_mode(tmp_path):
     with harness.Session("ppc64 no hypervisor mode", "run", "--arch", "ppc64", "-kernel", tmp_path / "inner", "-m",
                          "128M", limit=QEMU_LIMIT) as session:
         session.expect(r"tenure: cannot start: the processor is not in hypervisor mode", QEMU_LIMIT)
+
+
+def test_system_reset(tmp_path):
+    """Somebody resets the machine's processors while a guest spins: SRR0 says where that was."""
+    guest = harness.TOP / "build/ppc64/guests/ends.elf"
+    with harness.Session("ppc64 system reset", "run", "--arch", "ppc64", "-kernel", guest, "-append", "spin",
+                         "--qemu=-qmp", f"--qemu=unix:{tmp_path}/qmp,server=on,wait=off", limit=QEMU_LIMIT) as session:
+        session.expect(r"ends: spin", QEMU_LIMIT)
+        time.sleep(2)  # it comes back from the call that has printed that, and from then on leaves for the clock alone
+        Qmp(f"{tmp_path}/qmp").call("inject-nmi")
+        session.expect(r"a system reset while the guest ran", QEMU_LIMIT)
+        found = session.expect(r"pc ([0-9a-f]{16})  msr ([0-9a-f]{16})", QEMU_LIMIT)
+        assert 0 < int(found[1], 16) < 256 << 20, "in the guest's memory, where its image is"
+        assert int(found[2], 16) & RESET_BY_HAND, "SRR1 tells the reset's cause: it is not the last exit's"
