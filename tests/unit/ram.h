@@ -18,10 +18,17 @@ static inline void ram_begin(uint64_t first, uint64_t pages, uint64_t limit)
 	void *table = aligned_alloc(PAGE_SIZE, bytes);
 	if (table == NULL)
 		abort();
-	/* Firmware leaves memory as it likes: here, what harms most where it is believed. */
+	/*
+	 * Firmware leaves memory as it likes: here, what harms most where it is believed, but for
+	 * links that lead nowhere, so that an assertion is what fails, and not the allocator with
+	 * its lock held.
+	 */
 	memset(table, 0xa5, bytes);
-	for (uint64_t n = 0; n < bytes / sizeof(struct frame); n++)
-		((struct frame *)table)[n].shape = frame_shape(FRAME_COUNTED, 8, FRAME_LISTED);
+	for (uint64_t n = 0; n < bytes / sizeof(struct frame); n++) {
+		struct frame *f = &((struct frame *)table)[n];
+		f->shape = frame_shape(FRAME_COUNTED, 8, FRAME_LISTED);
+		f->link.next = f->link.prev = FRAME_NO_LINK;
+	}
 	env_cpu(0);
 	env_ram(pfn(first), pages);
 	block_census = NULL;
