@@ -5,9 +5,11 @@
  */
 #define _GNU_SOURCE
 #include "tests/unit/hv_run.h"
+#include "tests/unit/pci_devices.h"
 
 #define AREA UINT64_C(0x200000)
 #define SHOWN UINT64_C(0x150000000)
+#define WHOLE UINT64_C(0x180000000)
 #define POOL "gfx: graphics { driver = \"pool\"; order = <2>; };"
 #define SLOT(more) "memslot@150000000 { gpa = /bits/ 64 <0x150000000>; device = <&gfx>; " more " };"
 
@@ -48,6 +50,20 @@ static bool memory_is_back(struct vm *vm)
 static void memory_ends_at_any_point(void **state)
 {
 	static const struct step script[] = { DO(memory_is_back), WRITE(AREA, 8, 1), END };
+	static const char *const causes[] = {
+		"cannot start: no memory for the trace",
+		"the pool has no room for a block of 16384 bytes",
+		"cannot start: no memory for VM a",
+		"no host space: out of memory",
+		"no stage-2 tree: out of memory",
+		"no RAM at 0x0: out of memory",
+		"memslot@10000000: out of memory",
+		"memslot@150000000 over graphics: out of memory",
+		"no board: out of memory",
+		"no vCPU 0: out of memory",
+		"no vCPU 1: out of memory",
+	};
+	bool heard[sizeof(causes) / sizeof(causes[0])] = { false };
 	unsigned n = 0, began = 0, refused = 0;
 
 	(void)state;
@@ -64,6 +80,8 @@ static void memory_ends_at_any_point(void **state)
 		if (whole)
 			continue;
 		assert_true(outcome.status == MAIN_EXIT_STOPPED);
+		for (unsigned i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+			heard[i] = heard[i] || said(causes[i]);
 		if (said("cannot start: ")) {
 			refused++;
 			continue;
@@ -73,6 +91,9 @@ static void memory_ends_at_any_point(void **state)
 		assert_said("out of memory");
 	}
 	assert_true(refused >= 3 && began >= 10);
+	for (unsigned i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (!heard[i])
+			fail_msg("never said: \"%s\"", causes[i]);
 }
 
 /* ---- What a VM names
@@ -105,7 +126,10 @@ static void slots_of_every_kind(void **state)
 		READ(SHOWN, 8, 7),
 		CALL(query, SHOWN, TENURE_QUERY_MEMTYPE, 0, 0, MEM_WRITE_BACK),
 		READ(SHOWN + 0x2000, 8, UINT64_MAX), /* beyond its two pages */
-		CALL(slot_create, SHOWN + 0x100000, 0, 2, 0, 2),
+		READ(WHOLE, 8, 0),
+		READ(WHOLE + 0x1000, 8, 7), /* where the other's offset says */
+		CALL(query, WHOLE, TENURE_QUERY_MEMTYPE, 0, 0, MEM_WRITE_BACK),
+		CALL(slot_create, SHOWN + 0x100000, 0, 2, 0, 3),
 		READ(SHOWN + 0x100000, 8, 7),
 		END,
 	};
@@ -118,8 +142,36 @@ static void slots_of_every_kind(void **state)
 			"read-only-first;") "memslot@160000000 { gpa = /bits/ 64 <0x160000000>; "
 					    "device = <&gfx>; "
 					    "absent; offset = \"4K\"; };"
+					    "memslot@180000000 { gpa = /bits/ 64 <0x180000000>; "
+					    "device = <&gfx>; };"
 					    "memslot@170000000 { gpa = /bits/ 64 <0x170000000>; "
 					    "size = \"4K\"; absent; };" });
+}
+
+static void show_a_display(struct bootinfo *b)
+{
+	(void)b;
+	pci_add_display(FRAMEBUFFER_AT);
+}
+
+/* H2: the device's memory type, or the one that the configuration gives. */
+static void slots_of_a_memory_type(void **state)
+{
+	static const struct step script[] = {
+		READ(SHOWN, 8, 0),
+		READ(WHOLE, 8, 0),
+		CALL(query, SHOWN, TENURE_QUERY_MEMTYPE, 0, 0, MEM_WRITE_COMBINING),
+		CALL(query, WHOLE, TENURE_QUERY_MEMTYPE, 0, 0, MEM_UNCACHED),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){ .script = script,
+				.meddle = show_a_display,
+				.devices = "fb: framebuffer { driver = \"display\"; };",
+				.slots = "memslot@150000000 { gpa = /bits/ 64 <0x150000000>; "
+					 "device = <&fb>; };"
+					 "memslot@180000000 { gpa = /bits/ 64 <0x180000000>; "
+					 "device = <&fb>; memtype = \"uncached\"; };" });
 }
 
 /* The loader's memory in two ranges, and a file of no bytes. */
@@ -221,9 +273,31 @@ static void memory_in_pieces(void **state)
 	assert_said("2 of 2 CPUs, ");
 }
 
+static uint32_t word_at(struct vm *vm, uint64_t at)
+{
+	uint32_t word = 0;
+
+	assert_int_equal(vm_read(vm, gpa(at), &word, sizeof(word)), OK);
+	return word;
+}
+
+/* The initrd and the two modules stand in the Multiboot information, and are what they should be:
+ * each begins as the kernel does, with its magic. */
+static bool files_are_there(struct vm *vm)
+{
+	uint64_t info = vm->start.arg[1], list = word_at(vm, info + 24);
+	bool good = word_at(vm, info + 20) == 3;
+
+	for (unsigned i = 0; good && i < 3; i++) {
+		uint32_t start = word_at(vm, list + 16 * i), end = word_at(vm, list + 16 * i + 4);
+		good = end - start == 0x100 && word_at(vm, start) == 0x1badb002;
+	}
+	return good;
+}
+
 static void files_of_a_vm(void **state)
 {
-	static const struct step script[] = { END };
+	static const struct step script[] = { DO(files_are_there), END };
 
 	(void)state;
 	run_well(&(struct run){ .script = script,
@@ -237,6 +311,7 @@ static void populated(void **state)
 	static const struct step script[] = {
 		CALL(query, AREA, TENURE_QUERY_LEAF, 0, 0, 1),
 		CALL(query, AREA + 0x5000, TENURE_QUERY_WRITABLE, 0, 0, 1),
+		CALL(query, AREA + 0x6000, TENURE_QUERY_YOUNG_DIRTY, 0, 0, 3), /* as by a write */
 		CALL(query, 0, TENURE_QUERY_FAULTS, 0, 0, 1024),
 		END,
 	};
@@ -341,6 +416,52 @@ static void explained(void **state)
 	assert_said("graphics: moved, 16 KiB; it lies at ");
 }
 
+/* How often. */
+static unsigned said_times(const char *words)
+{
+	unsigned times = 0;
+
+	for (const char *at = outcome.console; (at = strstr(at, words)) != NULL; at++)
+		times++;
+	return times;
+}
+
+/* Of one kind four lines in a step, and outside of steps eight in a second. */
+static bool a_second_later(struct vm *vm)
+{
+	(void)vm;
+	fake_time_advance(1000000000);
+	return true;
+}
+
+#define PAGE_WRITE(n) WRITE(AREA + (n)*0x1000, 8, 1)
+#define SIX_WRITES(n)                                                                 \
+	PAGE_WRITE(n), PAGE_WRITE((n) + 1), PAGE_WRITE((n) + 2), PAGE_WRITE((n) + 3), \
+		PAGE_WRITE((n) + 4), PAGE_WRITE((n) + 5)
+
+static void not_too_much_is_said(void **state)
+{
+	static const struct step script[] = {
+		DO(a_second_later),
+		SIX_WRITES(0),
+		SIX_WRITES(6),
+		DO(a_second_later),
+		PAGE_WRITE(12),
+		CALL(step, 1, 0, 0, 0, 0),
+		SIX_WRITES(20),
+		CALL(step_end, 1, 1, 0, 0, 0),
+		END,
+	};
+	(void)state;
+	run_well(&(struct run){ .script = script, .host = "explain; huge-pages = \"off\";" });
+	assert_int_equal(said_times("[a] fault gpa 0x2"), 9);
+	assert_not_said("[a] fault gpa 0x208000");
+	assert_int_equal(said_times("... and 4 more"), 1);
+	assert_said("[a] fault gpa 0x20c000 write");
+	assert_int_equal(said_times("[1] fault gpa 0x2"), 4);
+	assert_said("[1] first touch of ordinary memory: 6 faults; as expected");
+}
+
 static void explained_otherwise(void **state)
 {
 	static const struct step script[] = {
@@ -348,7 +469,7 @@ static void explained_otherwise(void **state)
 		READ(SHOWN, 8, 0),
 		CALL(drop, AREA + 0x10000, 0x1000, 0, 0, 0), /* cuts the leaf of 2 MiB */
 		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0),
-		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0), /* nothing is there, nothing is said */
+		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0),
 		CALL(step, 2, 0, 0, 0, 0),
 		CALL(drop, 0x3f0000, 0x1000, 0, 0, 0),
 		CALL(slot_create, 0x140000000, 0x1000, 0, 1, 2),
@@ -386,7 +507,10 @@ static void explained_otherwise(void **state)
 	assert_said("[a] fault gpa 0x200000 write -> memslot 0 (memory) -> counted pfn ");
 	assert_said("span 2 MiB -> leaf of 2 MiB (S2, H7, P4)");
 	assert_said("(F3, H1, S3)");
+	assert_said("[2] notice hva ");
 	assert_said("no leaf is there (N1)");
+	assert_int_equal(said_times("[a] notice hva "), 1); /* nothing is there, nothing is said */
+	assert_int_equal(said_times("[2] pin gpa "), 4);
 	assert_said("6 pins");
 	assert_said("5 acts of owners; as expected");
 }
@@ -397,11 +521,13 @@ int main(void)
 		cmocka_unit_test(memory_ends_at_any_point),
 		cmocka_unit_test(device_memory_that_is_too_small),
 		cmocka_unit_test(slots_of_every_kind),
+		cmocka_unit_test(slots_of_a_memory_type),
 		cmocka_unit_test(files_anywhere_in_the_loader_s_memory),
 		cmocka_unit_test(no_self_test),
 		cmocka_unit_test(no_vm),
 		cmocka_unit_test(started_by),
 		cmocka_unit_test(explained),
+		cmocka_unit_test(not_too_much_is_said),
 		cmocka_unit_test(explained_otherwise),
 		cmocka_unit_test(memory_in_pieces),
 		cmocka_unit_test(files_of_a_vm),

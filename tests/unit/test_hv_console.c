@@ -237,7 +237,7 @@ static void input_goes_to_the_focus(void **state)
 	fake_console_type("a");
 	console_poll();
 	assert_int_equal(serial_read(first), 'a');
-	console_focus(&vm[1]);
+	assert_true(monitor_command("focus two"));
 	fake_console_type("b");
 	console_poll();
 	assert_int_equal(serial_read(second), 'b');

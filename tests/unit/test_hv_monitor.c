@@ -6,7 +6,9 @@
  */
 #define _GNU_SOURCE
 #include "tests/unit/hv_run.h"
+#include "tests/unit/pci_devices.h"
 
+#include "hv/monitor.h"
 #include "mm/frame.h"
 #include "mm/follow.h"
 #include "mm/notice.h"
@@ -87,6 +89,7 @@ static void pages_of_a_guest(void **state)
 	assert_answer("why 200", "memslot 0 (memory): gfn 0..0x400 at hva");
 	assert_answer("why 200", "region: ANON, hva");
 	assert_answer("why 200", "write-back, rwx");
+	assert_answer("why 0X201", "memslot 0 (memory)");
 	assert_answer("why 200", "host: pfn ");
 	assert_answer("why 200", "counted, writable, write-back, span of 2^0 pages");
 	assert_answer("why 200", "references 1, pins 0");
@@ -109,15 +112,17 @@ static void pages_of_a_guest(void **state)
 	assert_answer("s2 3fffff", "nothing");
 	assert_answer("slots", "memslot 0 (memory)");
 	assert_answer("slots", "memslot 1 (graphics)");
+	assert_answer("slots", ", read-only\r\n");
 	assert_answer("consumers", "(table): 0 open notices, seq ");
 	assert_answer("notices", "0 active; 0 faults ask for their turn");
 }
 
-/* A pinned page without a leaf, and one in a large block. */
+/* A pinned page without a leaf, one in a large block, and a large leaf. */
 static void holds_without_a_leaf(void **state)
 {
 	static const struct step script[] = {
 		WRITE(AREA, 8, 1),
+		READ(0x1000, 8, 0),
 		TRY(pin, AREA, 0, 0, 0),
 		CALL(zap, AREA, 0x1000, 0, 0, 0),
 		DO(type_now),
@@ -126,8 +131,10 @@ static void holds_without_a_leaf(void **state)
 	};
 	(void)state;
 	run_typing("\x1d"
-		   "why 200\rwhy 201\rquit\r",
+		   "why 200\rwhy 201\rwhy 0\rs2 5\rquit\r",
 		   (struct run){ .script = script });
+	assert_answer("why 0", "leaf at level 1 (2^9 pages)");
+	assert_answer("s2 5", "leaf at level 1 (2^9 pages)");
 	assert_answer("why 200", "no leaf, 1 pin\r\n");
 	assert_answer("why 200", "span of 2^9 pages");
 	assert_answer("why 201", "in a block of 2^9, a tail, references 2, pins 1");
@@ -189,11 +196,23 @@ static void many_memslots(void **state)
 	assert_answer("slots", "... and 17 more\r\n");
 }
 
+/* Asked for on another CPU, while the guest is between two instructions. */
+static bool census_now(struct vm *vm)
+{
+	return vm->vcpus[0]->state == VCPU_RUNNING && monitor_command("census");
+}
+
+static void show_a_display(struct bootinfo *b)
+{
+	(void)b;
+	pci_add_display(FRAMEBUFFER_AT);
+}
+
 /* A VM is stopped, looked at, let go on, and ended. */
 static void a_vm_s_fate(void **state)
 {
 	static const struct step script[] = {
-		WRITE(AREA, 8, 1), DO(type_now), HALT, HALT, END,
+		WRITE(AREA, 8, 1), DO(census_now), DO(type_now), HALT, HALT, END,
 	};
 	(void)state;
 	run_typing("\x1d"
@@ -203,9 +222,12 @@ static void a_vm_s_fate(void **state)
 		   "kill a\rvms\r\rquit\r",
 		   (struct run){ .script = script,
 				 .vcpus = 2,
+				 .meddle = show_a_display,
 				 .host = "prompt;",
 				 .devices = POOL,
 				 .slots = POOL_SLOT("") });
+	assert_said("a vCPU runs, and the frames move under it: stop its VM first\r\n");
+	assert_answer("census", "every frame is on one list, or has one owner (I5); ");
 	assert_answer("vms", "a: running, 2 vCPUs, 4 MiB, ");
 	assert_answer("vcpus", "vCPU 0: ");
 	assert_answer("vcpus", "vCPU 1: ");
@@ -214,6 +236,8 @@ static void a_vm_s_fate(void **state)
 	assert_answer("stats", "frames: ");
 	assert_answer("stats", "a: exits ");
 	assert_answer("trace 1", "\r\n");
+	assert_answer("trace dump", "trace end\r\n");
+	assert_answer("pci", "00:02.0 1234:1111 class 030000\r\n");
 	assert_answer("trace 5000000000", "\"5000000000\" is not a number of events");
 	assert_answer("devices", "graphics");
 	assert_answer("explain on", "explain is on");
@@ -227,15 +251,24 @@ static void one_of_two(void **state)
 
 	(void)state;
 	run_typing("\x1d"
-		   "slots\rslots b\rwhy b 100\rvcpus b\rfocus b\rstop b\rkill b\rvms\rquit\r",
+		   "slots\rslots b\rwhy b 100\rwhy c 100\rwhy b 1 2\rwhy b zz\rvcpus b\r"
+		   "focus b\rstop b\rvms x\r"
+		   "vms\rkill b\rwhy b\rcensus\rvms \rquit\r",
 		   (struct run){ .script = script,
 				 .vms = "a { memory = \"4M\"; kernel = \"k\"; }; "
 					"b { memory = \"2M\"; kernel = \"k\"; };" });
 	assert_answer("slots", "which VM? slots [VM]");
 	assert_answer("slots b", "gfn 0..0x200");
+	assert_answer("why b 100", "memslot 0 (memory): gfn 0..0x200");
+	assert_answer("why c 100", "there is no VM \"c\"");
+	assert_answer("why b zz", "\"zz\" is not a page number");
+	assert_answer("why b 1 2", "it is used so: why [VM] GFN");
+	assert_answer("why b", "which VM? why [VM] GFN");
+	assert_answer("vms x", "it is used so: vms ");
 	assert_answer("focus b", "input goes to b");
 	assert_answer("stop b", "b: stopped");
-	assert_answer("vms", "b: ended (ended by the monitor: ");
+	assert_answer("vms", "b: stopped, 1 vCPU, 2 MiB, ");
+	assert_answer("vms ", "b: ended (ended by the monitor: ");
 }
 
 #define TEN "0123456789"
@@ -247,12 +280,18 @@ static void a_line_is_edited(void **state)
 
 	(void)state;
 	run_typing("\x1d"
-		   "\x7f\x08vmz\x08s\r\x01notices\r" FIFTY FIFTY FIFTY "\r"
-		   "frame ABCDEF\rframe 0123\rframe 0y\rs2 zz\rwhy 100\rtrace 1k\rtrace 1m\r"
+		   "\x7f\x08vmz\x08s\r\nzz\x15vcq\x7fpus\r\x01notices\r" FIFTY FIFTY FIFTY "\r"
+		   "frame ABCDEF\rframe 0123\rframe 0y\rs2 zz\rs2 fffffffffffff\r"
+		   "s2 10000000000000\rs2\rwhy 100\rtrace 1k\rtrace 1m\r"
 		   "trace 1g\rquit\r",
 		   (struct run){ .script = script });
 	assert_said("vmz\b \bs\r\na: running");
+	assert_not_said("monitor> \r\n"); /* a pair ends one line */
+	assert_said("monitor> zz\r\nmonitor> vcq\b \bpus\r\nvCPU 0: ");
 	assert_answer("notices", "notices so far");
+	assert_answer("s2 fffffffffffff", "level 3: ");
+	assert_answer("s2 10000000000000", "\"10000000000000\" is not a page number");
+	assert_answer("s2", "it is used so: s2 [VM] GFN");
 	assert_said("there is no command \"" FIFTY FIFTY TEN TEN "\"; help lists them");
 	assert_answer("frame ABCDEF", "frame 0xabcdef: device memory");
 	assert_answer("frame 0123", "frame 0x123: ");
