@@ -2,9 +2,12 @@
 /* The calendar clock by the firmware (OPAL_RTC_READ): packed decimal, year to second. */
 #include "arch/arch.h"
 
+#include <stdatomic.h>
+
 #include "arch/ppc64/opal.h"
 
 #define TRIES 100000u
+#define NS_PER_SECOND UINT64_C(1000000000)
 
 static unsigned decimal(uint64_t packed)
 {
@@ -20,7 +23,8 @@ static uint64_t days(uint64_t year, uint64_t month, uint64_t day)
 	       719468;
 }
 
-uint64_t arch_wall_seconds(void)
+/* 0: the firmware does not say. */
+static uint64_t firmware_seconds(void)
 {
 	uint32_t date = 0;
 	uint64_t time = 0;
@@ -42,4 +46,21 @@ uint64_t arch_wall_seconds(void)
 		return 0;
 	return days(year, month, day) * 86400 + decimal(time >> 56) * 3600 +
 	       decimal(time >> 48) * 60 + decimal(time >> 40);
+}
+
+/* The firmware asks a service processor, for tens of milliseconds: it is asked once. */
+uint64_t arch_wall_seconds(void)
+{
+	static _Atomic uint64_t began_ns; /* what the calendar said when arch_time_ns was 0 */
+
+	/* relaxed: one word, and who has not seen it asks too. */
+	uint64_t began = atomic_load_explicit(&began_ns, memory_order_relaxed);
+	if (began == 0) {
+		uint64_t seconds = firmware_seconds();
+		if (seconds == 0)
+			return 0;
+		began = seconds * NS_PER_SECOND - arch_time_ns();
+		atomic_store_explicit(&began_ns, began, memory_order_relaxed);
+	}
+	return (began + arch_time_ns()) / NS_PER_SECOND;
 }

@@ -21,6 +21,9 @@ CONSTANT = ("fault_4k_present", "fault_4k_absent")
 MORE = {"x86": 0.02, "arm64": 0.02, "ppc64": 0.10}
 # Touches by turns have to search: so many instructions for each doubling of the memslots.
 DOUBLING = 16
+# Start-up: each VM more is created before the first starts; a host of 16 GiB may take a quarter more than one of 1 GiB.
+CREATED = 1e6
+HOST_MORE = 0.25
 
 
 def several(directory, count):
@@ -63,6 +66,11 @@ def judge(arch, measured):
         for name in CONSTANT:
             if figures[name] > least[name] * (1 + MORE[arch]) + 0.5:
                 wrong.append(f"{name} grows with {what}: {least[name]:g}, and {figures[name]:g} with {size}")
+        start = least["first_guest_insn"]
+        allowed = {"VMs": lambda: start + CREATED * (int(size) - 1), "host memory": lambda: start * (1 + HOST_MORE)}
+        if what in allowed and figures["first_guest_insn"] > allowed[what]():
+            wrong.append(f"start-up grows with {what}: {start:.0f} instructions, and "
+                         f"{figures['first_guest_insn']:.0f} with {size}")
         # The first of several memslots: with one there is no search.
         if what == "memslots" and int(size) > 1:
             few_size, few = first.setdefault("several", (int(size), figures))

@@ -85,6 +85,13 @@ def test_a_fault_that_grows_is_seen(what, name):
     assert len(wrong) == 1 and wrong[0].startswith(f"{name} grows with {what}: 320, and 334 with 3")
 
 
+@pytest.mark.parametrize("what, just, more", [("VMs", 8.8e6, 8.9e6), ("host memory", 9.7e6, 9.8e6)])
+def test_a_start_up_that_grows_is_seen(what, just, more):
+    assert growth.judge("x86", grown(what, "12", first_guest_insn=[7.8e6, just])) == []
+    wrong = growth.judge("x86", grown(what, "12", first_guest_insn=[7.8e6, more]))
+    assert len(wrong) == 1 and wrong[0].startswith(f"start-up grows with {what}: 7800000 instructions, and {more:.0f}")
+
+
 def test_the_table_keeps_all(tmp_path, capsys):
     measured = grown("VMs", "12")
     assert growth.table(tmp_path / "growth.csv", iter(measured)) == measured
@@ -99,9 +106,8 @@ def test_memslots_may_cost_a_search():
     assert len(growth.judge("x86", grown("memslots", sizes, fault_by_turns=[321, 456, 900, 4500]))) == 2
 
 
-def test_notices_and_start_up_may_grow():
+def test_notices_may_grow():
     assert growth.judge("x86", grown("memslots", "18", notice_one_page=[731, 857])) == []
-    assert growth.judge("x86", grown("host memory", "14", first_guest_insn=[8e6, 23e6])) == []
 
 
 # ---- Linux -------------------------------------------------------------------------------------------------------
