@@ -213,27 +213,13 @@ static void ended(enum arch_end how, unsigned status)
 	longjmp(over, 1);
 }
 
-static void compile_config(void)
-{
-	char name[] = "/tmp/tenure-fuzz-XXXXXX", command[128];
-	int fd = mkstemp(name);
-
-	fuzz_check(fd >= 0 && write(fd, source, sizeof(source) - 1) == sizeof(source) - 1);
-	close(fd);
-	snprintf(command, sizeof(command), "dtc -q -I dts -O dtb -o - %s", name);
-	FILE *dtc = popen(command, "r");
-	fuzz_check(dtc != NULL);
-	config_bytes = fread(config_tree, 1, sizeof(config_tree), dtc);
-	fuzz_check(pclose(dtc) == 0);
-	unlink(name);
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	size_t bytes = (size_t)(__stop_hv_data - __start_hv_data);
 
 	(void)argc, (void)argv;
-	compile_config();
+	config_bytes = dtc_compile(source, config_tree, sizeof(config_tree));
+	fuzz_check(config_bytes != 0);
 	kept = malloc(bytes);
 	fuzz_check(kept != NULL);
 	copy(kept, __start_hv_data, bytes);

@@ -31,6 +31,7 @@
 #include "hv/vcpu.h"
 #include "hv/vm.h"
 #include "tests/fake/fake.h"
+#include "tests/unit/dtc.h"
 
 #define RUN_BASE UINT64_C(0x100000)   /* RAM begins here */
 #define RUN_LOADER UINT64_C(0x100000) /* bytes of it that the loader keeps */
@@ -209,7 +210,6 @@ static struct {
 static inline void run_configure(const struct run *r)
 {
 	char source[sizeof(run_config.source)], node[1024];
-	char name[] = "/tmp/tenure-run-XXXXXX", command[128];
 
 	snprintf(node, sizeof(node),
 		 "a { memory = \"4M\"; vcpus = <%u>; kernel = \"k\"; host-control; %s };",
@@ -222,16 +222,8 @@ static inline void run_configure(const struct run *r)
 	assert_in_range(length, 1, sizeof(source) - 1);
 	if (strcmp(source, run_config.source) == 0)
 		return;
-	int fd = mkstemp(name);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, source, (size_t)length), length);
-	close(fd);
-	snprintf(command, sizeof(command), "dtc -q -I dts -O dtb -o - %s", name);
-	FILE *dtc = popen(command, "r");
-	assert_non_null(dtc);
-	run_config.bytes = fread(run_config.tree, 1, sizeof(run_config.tree), dtc);
-	assert_int_equal(pclose(dtc), 0);
-	unlink(name);
+	run_config.bytes = dtc_compile(source, run_config.tree, sizeof(run_config.tree));
+	assert_true(run_config.bytes != 0);
 	strcpy(run_config.source, source);
 }
 

@@ -4,39 +4,14 @@
  * refused and with which reason (P8), whose reference is whose, and the breaking of a shared page
  * (H6).
  */
-#include "tests/unit/world.h"
+#include "tests/unit/host_fault.h"
 
-static struct supplier supplier;
 static struct keeper keeper;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_begin(4096, true);
-	memset(&supplier, 0, sizeof(supplier));
-	supplier.first = pfn(DEVICE_PFN);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	hog_release();
-	world_end();
-	return 0;
-}
-
-static const hva_t base = { BASE };
 
 static void map_supplied(uint64_t bytes, enum region_kind kind, enum memtype type,
 			 unsigned permissions)
 {
 	map(base, bytes, supplied(&supplier, kind, type, permissions));
-}
-
-static hva_t page(uint64_t n)
-{
-	return hva(BASE + n * PAGE_SIZE);
 }
 
 static unsigned level_at(hva_t a)

@@ -1,87 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The host fault handler: the memory that it makes ready without the lock, and what becomes of it;
- * and the answer that it gives.
+ * The host fault handler: how it guesses what memory to make ready without the lock, the answer
+ * that it gives, and what it does without memory.
  */
-#include "tests/unit/world.h"
-
-static struct supplier supplier;
-static unsigned interrupted;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_begin(4096, true);
-	memset(&supplier, 0, sizeof(supplier));
-	supplier.first = pfn(DEVICE_PFN);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	env_step = NULL;
-	hog_release();
-	world_end();
-	return 0;
-}
-
-static const hva_t base = { BASE };
-
-static hva_t page(uint64_t n)
-{
-	return hva(BASE + n * PAGE_SIZE);
-}
-
-/* Between the look and the lock the region went, or somebody else filled the place. */
-static void change_meanwhile(const char *name, const void *object)
-{
-	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != 1)
-		return;
-	env_step = NULL;
-	assert_result(OK, unmap(base, MIB2));
-}
-
-static void fill_meanwhile(const char *name, const void *object)
-{
-	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != 1)
-		return;
-	env_step = NULL;
-	assert_result(OK, touch(base, ACCESS_WRITE));
-}
-
-/* So much was unmapped that a block of 2 MiB has no room any more; the page itself is there. */
-static void cut_meanwhile(const char *name, const void *object)
-{
-	if (strcmp(name, "lock") != 0 || object != &world.space.lock || interrupted++ != 1)
-		return;
-	env_step = NULL;
-	assert_result(OK, unmap(page(1), MIB2 - PAGE_SIZE));
-}
-
-/* What was made ready for what is no longer so goes back. */
-static void a_fault_prepares_without_the_lock(void **state)
-{
-	(void)state;
-	map(base, MIB2, anon(RW));
-	interrupted = 0;
-	env_step = fill_meanwhile;
-	assert_result(OK, touch(base, ACCESS_WRITE)); /* by the other one's block */
-	assert_int_equal(world.space.counted, 512);
-	assert_int_equal(frame_refs(frame_of(pfn_behind(base))), 1);
-	assert_result(OK, drop(base, MIB2));
-	uint64_t free_before = block_free_frames();
-	interrupted = 0;
-	env_step = cut_meanwhile;
-	assert_result(RACED, touch(base, ACCESS_WRITE));
-	assert_int_equal(leaf_of(base), 0);
-	assert_int_equal(block_free_frames(), free_before);
-	interrupted = 0;
-	env_step = change_meanwhile;
-	assert_result(NO_REGION, touch(base, ACCESS_WRITE));
-	assert_int_equal(leaf_of(base), 0);
-	assert_int_equal(block_free_frames(), free_before);
-}
+#include "tests/unit/host_fault.h"
 
 static unsigned locked;
 
@@ -209,7 +131,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(a_fault_prepares_without_the_lock),
 		TEST(memory_is_made_ready_on_a_guess),
 		TEST(a_guess_without_memory),
 		TEST(h7_the_answer_is_the_entry),

@@ -4,34 +4,9 @@
  * it has the lock again, nothing is put where it does not belong, and nothing is lost.
  */
 #include "mm/follow.h"
-#include "tests/unit/world.h"
+#include "tests/unit/host_fault.h"
 
-static struct supplier supplier;
 static unsigned interrupted, looks; /* how often the lock is taken before */
-
-static const hva_t base = { BASE };
-
-static int setup(void **state)
-{
-	(void)state;
-	world_begin(4096, true);
-	memset(&supplier, 0, sizeof(supplier));
-	supplier.first = pfn(DEVICE_PFN);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	env_step = NULL;
-	world_end();
-	return 0;
-}
-
-static hva_t page(uint64_t n)
-{
-	return hva(BASE + n * PAGE_SIZE);
-}
 
 static void (*meanwhile)(void);
 
@@ -59,6 +34,11 @@ static enum result touch_meanwhile(hva_t a, enum access access, void (*change)(v
 	env_step = NULL;
 	assert_true(interrupted > 1);
 	return r;
+}
+
+static void is_unmapped(void)
+{
+	assert_result(OK, unmap(base, MIB2));
 }
 
 static void becomes_a_device(void)
@@ -99,6 +79,7 @@ static void a_fault_meets_what_came_meanwhile(void **state)
 		void (*change)(void);
 		enum result result;
 	} cases[] = {
+		{ is_unmapped, NO_REGION },
 		{ becomes_a_device, OK },
 		{ becomes_readable_only, NO_PERMISSION },
 		{ gets_a_small_page, RACED },
@@ -124,9 +105,25 @@ static void a_fault_meets_what_came_meanwhile(void **state)
 				frames + 1); /* a table of small pages */
 		assert_null(block_check());
 	}
+}
+
+/* F4: another CPU was first. Its page is the one, and what was prepared goes back. */
+static void two_faults_meet(void **state)
+{
+	(void)state;
+	map(base, MIB2, anon(RW));
+	map(page(512), PAGE_SIZE, anon(RW));
+	assert_result(OK, touch(page(512), ACCESS_WRITE)); /* for the tables */
+	uint64_t frames = block_free_frames();
+	assert_result(OK, touch_meanwhile(base, ACCESS_WRITE, is_touched));
+	assert_int_equal(world.space.counted, 512 + 1);
+	assert_int_equal(frame_refs(frame_of(pfn_behind(base))), 1);
+	assert_int_equal(frames - block_free_frames(), 512);
+	assert_result(OK, unmap(base, MIB2));
 	map(base, PAGE_SIZE, anon(RW));
 	assert_result(OK, touch_meanwhile(base, ACCESS_WRITE, is_touched));
-	assert_int_equal(world.space.counted, 1);
+	assert_int_equal(world.space.counted, 1 + 1);
+	assert_int_equal(frame_refs(frame_of(pfn_behind(base))), 1);
 	assert_null(block_check());
 }
 
@@ -197,9 +194,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(a_fault_meets_what_came_meanwhile),
-		TEST(a_pin_meets_what_came_meanwhile),
-		TEST(a_break_meets_what_came_meanwhile),
+		TEST(a_fault_meets_what_came_meanwhile), TEST(two_faults_meet),
+		TEST(a_pin_meets_what_came_meanwhile),	 TEST(a_break_meets_what_came_meanwhile),
 		TEST(zeros_are_shared_so_often_only),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
