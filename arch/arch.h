@@ -145,6 +145,9 @@ bool arch_pci_window(unsigned index, struct pci_window *out);
 /*
  * Level 0 holds 4 KiB leaves, level `levels - 1` is the root. shift[l] is log2 of the pages that
  * one entry of level l covers, bits[l] log2 of the entries of a table of level l.
+ * side: where a table of level 0 may stand, one of this level may stand instead, with fewer and
+ * larger leaves: shift[side] + bits[side] == shift[1]. It is the number behind the root's,
+ * `levels`; 0: the processor has none such.
  */
 struct s2_geometry {
 	unsigned levels;
@@ -154,6 +157,7 @@ struct s2_geometry {
 	unsigned root_order;  /* the root is 2^root_order pages */
 	bool hw_young;	      /* the processor sets "young" in entries itself (S10) */
 	bool hw_dirty;	      /* and "dirty" */
+	unsigned side;	      /* as above */
 };
 
 extern const struct s2_geometry *const arch_s2_geometry; /* filled after arch_init */
@@ -175,13 +179,19 @@ enum s2_kind { S2_NONE, S2_TABLE, S2_LEAF };
 
 struct s2_entry {
 	enum s2_kind kind;
-	uint32_t attrs; /* of a leaf */
-	pfn_t pfn;	/* of the leaf's first page, or of the table */
+	union {
+		uint32_t attrs; /* of a leaf */
+		uint32_t below; /* of a table: its level, that of the entry - 1, or the side's */
+	};
+	pfn_t pfn; /* of the leaf's first page, or of the table */
 };
 
-/* Codec: pure functions. An entry of value 0 is S2_NONE on every architecture. */
+/*
+ * Codec: pure functions. An entry of value 0 is S2_NONE on every architecture. `level` is where the
+ * entry stands; `below` is the level of the table that it leads to.
+ */
 uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs);
-uint64_t arch_s2_table(pfn_t table);
+uint64_t arch_s2_table(unsigned below, pfn_t table);
 struct s2_entry arch_s2_decode(unsigned level, uint64_t entry);
 
 /*

@@ -76,7 +76,7 @@ static void table_remove(struct s2 *s2, uint64_t *table, unsigned level, gfn_t b
 			out->leaves++;
 			removal_widen(out, start, end);
 		} else if (e.kind == S2_TABLE) {
-			table_remove(s2, mm_linear(e.pfn), level - 1, start, range, out);
+			table_remove(s2, mm_linear(e.pfn), e.below, start, range, out);
 			if (start.v >= range.start.v && end.v <= range.end.v) {
 				(void)arch_s2_swap(&table[i], level, 0);
 				near_forget(s2);
@@ -115,7 +115,7 @@ static __attribute__((noinline)) struct table table_around(struct s2 *s2, struct
 		struct s2_entry e = arch_s2_decode(t.level, entry_load(&t.entries[i]));
 		if (e.kind != S2_TABLE)
 			return t;
-		t = (struct table){ mm_linear(e.pfn), t.level - 1, first };
+		t = (struct table){ mm_linear(e.pfn), e.below, first };
 	}
 	s2->near[0] = (struct s2_near){ table_number(t.base, 0), t.entries };
 	return t;
@@ -170,19 +170,20 @@ unsigned s2_walk(struct s2 *s2, gfn_t n, struct s2_step steps[S2_MAX_LEVELS])
 {
 	const struct s2_geometry *g = arch_s2_geometry;
 	const uint64_t *table = root_of(s2);
-	unsigned count = 0;
+	unsigned count = 0, l = top_level();
 
 	if (n.v >> (g->shift[top_level()] + g->bits[top_level()]) != 0) {
 		steps[0] = (struct s2_step){ .level = top_level() }; /* no such address */
 		return 1;
 	}
-	for (unsigned l = top_level();; l--) {
+	for (;;) {
 		uint64_t raw = entry_load(&table[entry_index(l, n)]);
 		struct s2_entry e = arch_s2_decode(l, raw);
 		steps[count++] = (struct s2_step){ l, raw, e };
 		if (e.kind != S2_TABLE)
 			return count;
 		table = mm_linear(e.pfn);
+		l = e.below;
 	}
 }
 
@@ -273,7 +274,7 @@ static bool table_reaches(const uint64_t *table, unsigned level, pfn_t first, ui
 {
 	for (unsigned i = 0; i < table_entries(level); i++) {
 		struct s2_entry e = arch_s2_decode(level, entry_load(&table[i]));
-		if (e.kind == S2_TABLE && table_reaches(mm_linear(e.pfn), level - 1, first, count))
+		if (e.kind == S2_TABLE && table_reaches(mm_linear(e.pfn), e.below, first, count))
 			return true;
 		if (e.kind == S2_LEAF && e.pfn.v < first.v + count &&
 		    first.v < e.pfn.v + level_pages(level))

@@ -7,11 +7,13 @@
 
 #include "hv/shootdown.h"
 
-static uint64_t *table_add(struct s2 *s2, struct s2_cache *cache, uint64_t *at, unsigned level)
+/* A table of level `below`, for the entry of `level` at `at`. */
+static uint64_t *table_add(struct s2 *s2, struct s2_cache *cache, uint64_t *at, unsigned level,
+			   unsigned below)
 {
 	MM_ASSERT(cache->count > 0);
 	pfn_t page = cache->pages[--cache->count];
-	arch_s2_set(at, level, arch_s2_table(page));
+	arch_s2_set(at, level, arch_s2_table(below, page));
 	s2->tables++;
 	return mm_linear(page);
 }
@@ -27,14 +29,16 @@ static bool level_fits(const struct s2_map *map, unsigned level)
 	       first + within < map->slot->end.v;
 }
 
-/* The largest level up to `most` that fits. */
+/* The level of the largest leaf that fits, of the levels up to `most` and the one beside level 0.
+ */
 static unsigned level_choose(const struct s2_map *map, unsigned most)
 {
+	const unsigned side = arch_s2_geometry->side;
 	unsigned best = 0;
 
 	for (unsigned l = 1; l <= most && level_fits(map, l); l++)
 		best = arch_s2_geometry->leaf_levels & 1u << l ? l : best;
-	return best;
+	return best == 0 && side != 0 && level_fits(map, side) ? side : best;
 }
 
 /* Is `level`, 0 or 1, what level_choose would choose? false: perhaps not. */
@@ -76,19 +80,30 @@ struct place {
 	unsigned level;
 };
 
-/* The entry for `n` at `level`, or the leaf or the missing table above it. */
+/* On the way down to `level`, from one above it: what comes after `from`. */
+static inline unsigned level_next(unsigned from, unsigned level)
+{
+	return from > 1 ? from - 1 : level; /* 0, or the level beside it */
+}
+
+/*
+ * The entry for `n` at `level`, or what is in the way above it: a leaf, nothing, or, at level 1, a
+ * table of the other kind, of level 0 or beside it.
+ */
 static struct place walk(struct s2 *s2, gfn_t n, unsigned level)
 {
 	uint64_t *table = root_of(s2);
+	unsigned l = top_level();
 
-	for (unsigned l = top_level();; l--) {
+	for (;;) {
 		uint64_t *at = &table[entry_index(l, n)];
 		if (l == level)
 			return (struct place){ at, l };
 		struct s2_entry e = arch_s2_decode(l, entry_load(at));
-		if (e.kind != S2_TABLE)
+		if (e.kind != S2_TABLE || e.below != level_next(l, level))
 			return (struct place){ at, l };
 		table = mm_linear(e.pfn);
+		l = e.below;
 	}
 }
 
@@ -96,9 +111,10 @@ static struct place walk(struct s2 *s2, gfn_t n, unsigned level)
 static uint64_t *tables_add(struct s2 *s2, struct s2_cache *cache, gfn_t n, struct place p,
 			    unsigned level)
 {
-	while (p.level > level) {
-		uint64_t *table = table_add(s2, cache, p.at, p.level);
-		p.level--;
+	while (p.level != level) {
+		unsigned below = level_next(p.level, level);
+		uint64_t *table = table_add(s2, cache, p.at, p.level, below);
+		p.level = below;
 		p.at = &table[entry_index(p.level, n)];
 	}
 	return p.at;
@@ -154,18 +170,49 @@ static inline void mark_locked(const struct s2_map *map)
 			   FRAME_YOUNG | (map->access & ACCESS_WRITE ? FRAME_DIRTY : 0));
 }
 
+/*
+ * A page needs a leaf of its own where a table of larger ones stands, beside level 0. That goes
+ * whole, as by a notice; what else the guest uses of it faults again and joins the pages.
+ */
+static void side_remove(struct s2 *s2, gfn_t n) REQUIRES(s2->consumer.lock)
+{
+	gfn_t start = gfn(n.v & ~(level_pages(1) - 1));
+
+	(void)s2_remove_locked(s2, (struct gfn_range){ start, gfn(start.v + level_pages(1)) });
+}
+
+/*
+ * The entry for a leaf of *level, or the missing table or larger leaf above it. Where smaller
+ * leaves stand already *level becomes theirs: the new one joins them.
+ */
+static struct place place_for(struct s2 *s2, const struct s2_map *map, unsigned *level,
+			      struct s2_entry *e) REQUIRES(s2->consumer.lock)
+{
+	for (;;) {
+		struct place p = walk(s2, map->gfn, *level);
+		*e = arch_s2_decode(p.level, entry_load(p.at));
+		if (e->kind != S2_TABLE)
+			return p;
+		if (p.level > 1) {
+			*level = level_choose(map, p.level - 1);
+		} else if (*level != 0) {
+			*level = e->below;
+		} else {
+			p = walk(s2, map->gfn, e->below);
+			*e = arch_s2_decode(p.level, entry_load(p.at));
+			if (e->kind == S2_LEAF && leaf_allows(e->attrs, map->access, map->unmarked))
+				return p; /* S9 */
+			side_remove(s2, map->gfn);
+		}
+	}
+}
+
 static void install_locked(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 			   unsigned level, struct s2_installed *out) REQUIRES(s2->consumer.lock)
 {
-	struct place p = walk(s2, map->gfn, level);
-	struct s2_entry e = arch_s2_decode(p.level, entry_load(p.at));
+	struct s2_entry e;
+	struct place p = place_for(s2, map, &level, &e);
 
-	/* Smaller leaves stand where a large one would fit: join them. */
-	while (e.kind == S2_TABLE) {
-		level = level_choose(map, level - 1);
-		p = walk(s2, map->gfn, level);
-		e = arch_s2_decode(p.level, entry_load(p.at));
-	}
 	if (e.kind == S2_NONE) {
 		leaf_new(s2, map, tables_add(s2, cache, map->gfn, p, level), level,
 			 leaf_attrs(map));

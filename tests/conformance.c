@@ -197,8 +197,13 @@ static void geometry(void)
 
 	for (unsigned l = 1; joined && l < g->levels; l++)
 		joined = g->shift[l] == g->shift[l - 1] + g->bits[l - 1];
+	if (joined && g->side != 0)
+		joined = g->side == g->levels && g->side < S2_MAX_LEVELS && g->levels > 1 &&
+			 g->shift[g->side] != 0 &&
+			 g->shift[g->side] + g->bits[g->side] == g->shift[1];
 	check(joined, "each level continues the one below");
-	check(g->leaf_levels & 1, "level 0 has leaves");
+	check((g->leaf_levels & 1) && (g->side == 0 || (g->leaf_levels >> g->side & 1)),
+	      "level 0 has leaves, and the one beside it");
 	check(g->bits[root] + 3u <= PAGE_SHIFT + g->root_order, "the root's entries fit into it");
 	check(g->shift[root] + g->bits[root] >= 26, "at least 256 GiB of guest addresses");
 }
@@ -213,20 +218,25 @@ static bool sensible(uint32_t attrs)
 	       (S2_TYPE_OF(attrs) == MEM_WRITE_BACK || (attrs & (S2_EXEC | S2_COUNTED)) == 0);
 }
 
+/* The entry for a table of level `below`, in one of `level`. */
+static bool table_comes_back(unsigned level, unsigned below)
+{
+	struct s2_entry e = arch_s2_decode(level, arch_s2_table(below, pfn(0x1230)));
+
+	return e.kind == S2_TABLE && e.below == below && e.pfn.v == 0x1230;
+}
+
 static void codec(void)
 {
 	const struct s2_geometry *g = arch_s2_geometry;
-	bool leaves = true, tables = true, none = true;
+	bool leaves = true, none = true, tables = g->side == 0 || table_comes_back(1, g->side);
 
-	for (unsigned l = 0; l < g->levels; l++) {
+	for (unsigned l = 0; l < g->levels + (g->side != 0); l++) {
 		pfn_t n = pfn(UINT64_C(5) << g->shift[l]);
 
 		none = none && arch_s2_decode(l, 0).kind == S2_NONE;
-		if (l != 0) {
-			struct s2_entry e = arch_s2_decode(l, arch_s2_table(pfn(0x1230)));
-
-			tables = tables && e.kind == S2_TABLE && e.pfn.v == 0x1230;
-		}
+		if (l != 0 && l != g->side)
+			tables = tables && table_comes_back(l, l - 1);
 		if ((g->leaf_levels >> l & 1) == 0)
 			continue;
 		for (uint32_t attrs = 0; attrs < 0x400; attrs++) {
@@ -282,7 +292,8 @@ static uint64_t *entry_of(uint64_t gpa)
 		if (l == 0)
 			return e;
 		if (*e == 0)
-			arch_s2_set(e, l, arch_s2_table(hpa_to_pfn(address_of(hv_pages(0)))));
+			arch_s2_set(e, l,
+				    arch_s2_table(l - 1, hpa_to_pfn(address_of(hv_pages(0)))));
 		table = arch_linear(pfn_to_hpa(arch_s2_decode(l, *e).pfn));
 	}
 }

@@ -163,8 +163,9 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	return e;
 }
 
-uint64_t arch_s2_table(pfn_t table)
+uint64_t arch_s2_table(unsigned below, pfn_t table)
 {
+	(void)below;
 	return pfn_to_hpa(table).v | E_TABLE | E_VALID;
 }
 
@@ -176,8 +177,10 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 		return d;
 	d.pfn = hpa_to_pfn(hpa(entry & E_ADDRESS));
 	d.kind = level != 0 && (entry & E_TABLE) != 0 ? S2_TABLE : S2_LEAF;
-	if (d.kind == S2_TABLE)
+	if (d.kind == S2_TABLE) {
+		d.below = level - 1;
 		return d;
+	}
 	d.attrs = S2_TYPE(type_of(entry));
 	d.attrs |= entry & (E_WRITE | E_DBM) ? S2_WRITE : 0;
 	d.attrs |= (entry & E_DIRTY) || (entry & (E_WRITE | E_DBM)) == (E_WRITE | E_DBM) ? S2_DIRTY

@@ -62,8 +62,9 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 }
 
 /* Tables of the levels below the root all have 2^9 entries. */
-uint64_t arch_s2_table(pfn_t table)
+uint64_t arch_s2_table(unsigned below, pfn_t table)
 {
+	(void)below;
 	return codec_swap(E_VALID | pfn_to_hpa(table).v | TABLE_BITS);
 }
 
@@ -72,13 +73,14 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	struct s2_entry d = { .kind = S2_NONE };
 	uint64_t e = codec_swap(entry);
 
-	(void)level;
 	if ((e & E_VALID) == 0)
 		return d;
 	d.pfn = hpa_to_pfn(hpa(e & E_ADDRESS));
 	d.kind = e & E_LEAF ? S2_LEAF : S2_TABLE;
-	if (d.kind == S2_TABLE)
+	if (d.kind == S2_TABLE) {
+		d.below = level - 1;
 		return d;
+	}
 	d.attrs = S2_TYPE(type_of(e));
 	d.attrs |= e & E_WRITE ? S2_WRITE : 0;
 	d.attrs |= e & E_EXEC ? S2_EXEC : 0;

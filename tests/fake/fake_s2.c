@@ -16,6 +16,7 @@
 #define E_COUNTED (UINT64_C(1) << 60)
 #define E_MAY_WRITE (UINT64_C(1) << 4)
 #define E_TYPE_SHIFT 56u
+#define E_BELOW_SHIFT 52u /* of a table: its level */
 #define E_PFN_SHIFT 8u
 #define E_PFN_MASK ((UINT64_C(1) << 44) - 1)
 #define E_NOT_EXEC (UINT64_C(1) << 3) /* inverted on purpose */
@@ -74,7 +75,7 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 {
 	uint64_t e = E_VALID | E_LEAF | (n.v & E_PFN_MASK) << E_PFN_SHIFT;
 
-	MM_CHECK(level < arch_s2_geometry->levels && (arch_s2_geometry->leaf_levels >> level & 1));
+	MM_CHECK(level < S2_MAX_LEVELS && (arch_s2_geometry->leaf_levels >> level & 1));
 	MM_CHECK((n.v & ((UINT64_C(1) << arch_s2_geometry->shift[level]) - 1)) == 0);
 	e |= (uint64_t)S2_TYPE_OF(attrs) << E_TYPE_SHIFT;
 	e |= attrs & S2_WRITE ? E_WRITE : 0;
@@ -86,9 +87,10 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	return __builtin_bswap64(e);
 }
 
-uint64_t arch_s2_table(pfn_t table)
+uint64_t arch_s2_table(unsigned below, pfn_t table)
 {
-	return __builtin_bswap64(E_VALID | (table.v & E_PFN_MASK) << E_PFN_SHIFT);
+	return __builtin_bswap64(E_VALID | (uint64_t)below << E_BELOW_SHIFT |
+				 (table.v & E_PFN_MASK) << E_PFN_SHIFT);
 }
 
 struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
@@ -101,8 +103,10 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 		return d;
 	d.pfn = pfn(e >> E_PFN_SHIFT & E_PFN_MASK);
 	d.kind = e & E_LEAF ? S2_LEAF : S2_TABLE;
-	if (d.kind == S2_TABLE)
+	if (d.kind == S2_TABLE) {
+		d.below = e >> E_BELOW_SHIFT & 7;
 		return d;
+	}
 	d.attrs = S2_TYPE((e >> E_TYPE_SHIFT) & 3u);
 	d.attrs |= e & E_WRITE ? S2_WRITE : 0;
 	d.attrs |= e & E_NOT_EXEC ? 0 : S2_EXEC;
@@ -125,8 +129,11 @@ static bool same_leaf(const struct s2_entry *a, const struct s2_entry *b)
 	       ((a->attrs ^ b->attrs) & ~PERMISSIONS) == 0;
 }
 
-static void check_entry(const struct s2_entry *e)
+static void check_entry(const struct s2_entry *e, unsigned level)
 {
+	bool side = level == 1 && arch_s2_geometry->side != 0 && e->below == arch_s2_geometry->side;
+
+	MM_CHECK(e->kind != S2_TABLE || e->below + 1 == level || side);
 	MM_CHECK(e->kind != S2_LEAF || S2_TYPE_OF(e->attrs) == MEM_WRITE_BACK ||
 		 !(e->attrs & (S2_EXEC | S2_COUNTED)));
 }
@@ -138,7 +145,7 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 	uint64_t now;
 
 	MM_CHECK(to.kind != S2_NONE);
-	check_entry(&to);
+	check_entry(&to, level);
 	do {
 		struct s2_entry from = arch_s2_decode(level, old);
 
@@ -162,7 +169,7 @@ uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry)
 	struct s2_entry from = arch_s2_decode(level, old), to = arch_s2_decode(level, entry);
 
 	if (to.kind != S2_NONE) {
-		check_entry(&to);
+		check_entry(&to, level);
 		MM_CHECK(same_leaf(&from, &to));
 		MM_CHECK((to.attrs & ~from.attrs & ALLOWED) == 0);
 	}
@@ -273,7 +280,7 @@ static bool walk(struct arch_s2 *s2, uint64_t gfn, enum access access, struct tr
 			return false;
 		if (e.kind == S2_TABLE) {
 			table = arch_linear(pfn_to_hpa(e.pfn));
-			level--;
+			level = e.below;
 			continue;
 		}
 		*present = true;

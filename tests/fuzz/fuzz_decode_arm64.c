@@ -57,8 +57,8 @@ static void entries(struct fuzz *f)
 	fuzz_check(e.kind == S2_LEAF && e.pfn.v == n.v);
 	fuzz_check(S2_TYPE_OF(e.attrs) == S2_TYPE_OF(attrs));
 	fuzz_check(((e.attrs ^ attrs) & (S2_WRITE | S2_COUNTED | S2_MAY_WRITE)) == 0);
-	e = arch_s2_decode(1, arch_s2_table(n));
-	fuzz_check(e.kind == S2_TABLE && e.pfn.v == n.v);
+	e = arch_s2_decode(1, arch_s2_table(0, n));
+	fuzz_check(e.kind == S2_TABLE && e.below == 0 && e.pfn.v == n.v);
 	(void)arch_s2_decode(level, fuzz_take(f, 8));
 }
 

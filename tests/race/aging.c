@@ -41,7 +41,7 @@ static uint64_t table_age(uint64_t *table, unsigned level, uint64_t base, gfn_t 
 			atomic_load_explicit((_Atomic uint64_t *)&table[i], memory_order_acquire);
 		struct s2_entry e = arch_s2_decode(level, raw);
 		if (e.kind == S2_TABLE)
-			young += table_age(mm_linear(e.pfn), level - 1, start, first, count);
+			young += table_age(mm_linear(e.pfn), e.below, start, first, count);
 		else if (e.kind == S2_LEAF)
 			young += leaf_age(&table[i], level);
 	}

@@ -77,7 +77,7 @@ static bool tree_walk(struct arch_s2 *s2, const struct guest_op *op)
 	unsigned level = g->levels - 1;
 	uint64_t *table = arch_linear(s2->root);
 
-	for (;; level--) {
+	for (;;) {
 		uint64_t *at =
 			&table[op->gfn >> g->shift[level] & ((UINT64_C(1) << g->bits[level]) - 1)];
 		uint64_t raw = atomic_load_explicit((_Atomic uint64_t *)at, memory_order_acquire);
@@ -87,6 +87,7 @@ static bool tree_walk(struct arch_s2 *s2, const struct guest_op *op)
 		if (e.kind == S2_NONE)
 			return false;
 		table = mm_linear(e.pfn);
+		level = e.below;
 	}
 }
 

@@ -131,7 +131,7 @@ static const char *check_table(const uint64_t *table, unsigned level, uint64_t b
 				return world_words("S6: a table of stage-2, frame %llu, is %s",
 						   (unsigned long long)e.pfn.v,
 						   frame_class_words(frame_class(e.pfn)));
-			wrong = check_table(mm_linear(e.pfn), level - 1, first);
+			wrong = check_table(mm_linear(e.pfn), e.below, first);
 		}
 		for (uint64_t n = 0; e.kind == S2_LEAF && wrong == NULL; n++) {
 			if (n == UINT64_C(1) << g->shift[level])
@@ -362,7 +362,7 @@ static bool describe_s2(const uint64_t *table, unsigned level, uint64_t base, co
 			return true;
 		}
 		if (e.kind == S2_TABLE &&
-		    describe_s2(mm_linear(e.pfn), level - 1, first, entry, text, bytes))
+		    describe_s2(mm_linear(e.pfn), e.below, first, entry, text, bytes))
 			return true;
 	}
 	return false;

@@ -172,12 +172,12 @@ static inline void fix_on_entry(uint64_t *where, unsigned level, uint64_t old, u
 	fix_check(spin_is_locked(&fix.vm.s2.consumer.lock));
 	if (to.kind == S2_TABLE) {
 		fix_check(from.kind == S2_NONE); /* S5 */
-		fix.tables[to.pfn.v] = (struct fix_table){ true, level - 1, first };
+		fix.tables[to.pfn.v] = (struct fix_table){ true, to.below, first };
 	} else if (to.kind == S2_LEAF) {
 		fix_leaf_set(first, level, to);
 	}
 	if (from.kind == S2_TABLE)
-		fix_table_goes(from.pfn, level - 1);
+		fix_table_goes(from.pfn, from.below);
 	if (from.kind == S2_LEAF && to.kind == S2_NONE && fix.gone_count < 2048) {
 		fix.gone[fix.gone_count].pfn = from.pfn;
 		fix.gone[fix.gone_count++].attrs = from.attrs;
@@ -211,7 +211,7 @@ static inline uint64_t fix_check_table(const uint64_t *table, unsigned level, ui
 			fix_check_leaf(first, level, e);
 			leaves[level]++;
 		} else if (e.kind == S2_TABLE) {
-			tables += 1 + fix_check_table(mm_linear(e.pfn), level - 1, first, leaves);
+			tables += 1 + fix_check_table(mm_linear(e.pfn), e.below, first, leaves);
 		}
 	}
 	return tables;

@@ -146,7 +146,7 @@ static void the_processors_bits(void **state)
 			 UINT64_C(0x004000000000134b));
 	assert_int_equal(arch_s2_leaf(0, pfn(1), S2_TYPE(MEM_DEVICE)),
 			 UINT64_C(0x0040000000001347));
-	assert_int_equal(arch_s2_table(pfn(0x42)), 0x42003);
+	assert_int_equal(arch_s2_table(0, pfn(0x42)), 0x42003);
 	/* Forced write-back is 6; "writable" is DBM, and S2AP[1] says that it has been written. */
 	stage2_configure(new_cpu);
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X), 0x12335b);
@@ -160,8 +160,9 @@ static void tables_and_nothing(void **state)
 	struct s2_entry d;
 
 	(void)state;
-	d = arch_s2_decode(2, arch_s2_table(pfn(0x77)));
+	d = arch_s2_decode(2, arch_s2_table(1, pfn(0x77)));
 	assert_int_equal(d.kind, S2_TABLE);
+	assert_int_equal(d.below, 1);
 	assert_int_equal(d.pfn.v, 0x77);
 	for (unsigned level = 0; level < arch_s2_geometry->levels; level++)
 		assert_int_equal(arch_s2_decode(level, 0).kind, S2_NONE);
@@ -268,7 +269,7 @@ static void ranges(void **state)
 /* S5 */
 static void remake_without_break(void **state)
 {
-	uint64_t e = arch_s2_leaf(0, pfn(5), W), t = arch_s2_table(pfn(5));
+	uint64_t e = arch_s2_leaf(0, pfn(5), W), t = arch_s2_table(0, pfn(5));
 
 	(void)state;
 	EXPECT_STOP("without being broken", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(6), W)));
@@ -280,7 +281,7 @@ static void remake_without_break(void **state)
 		    arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), S2_COUNTED)));
 	EXPECT_STOP("without being broken", arch_s2_set(&t, 1, arch_s2_leaf(1, pfn(0x200), W)));
 	t = arch_s2_leaf(1, pfn(0x200), W);
-	EXPECT_STOP("without being broken", arch_s2_set(&t, 1, arch_s2_table(pfn(9))));
+	EXPECT_STOP("without being broken", arch_s2_set(&t, 1, arch_s2_table(0, pfn(9))));
 }
 
 static void wrong_direction(void **state)

@@ -141,7 +141,7 @@ static uint64_t *one_leaf(uint64_t page, uint32_t attrs)
 	for (unsigned l = arch_s2_geometry->levels - 1; l > 0; l--) {
 		uint64_t *below = hv_pages(0);
 
-		arch_s2_set(&table[0], l, arch_s2_table(pfn(next_page - 1)));
+		arch_s2_set(&table[0], l, arch_s2_table(l - 1, pfn(next_page - 1)));
 		table = below;
 	}
 	e = &table[DATA >> PAGE_SHIFT];

@@ -34,7 +34,7 @@ static void may_write_in_memory(void **state)
 static void table_in_memory(void **state)
 {
 	static const unsigned char want[8] = { 0x80, 0, 0, 0, 0x12, 0x34, 0x50, 0x09 };
-	uint64_t e = arch_s2_table(pfn(0x12345));
+	uint64_t e = arch_s2_table(0, pfn(0x12345));
 
 	(void)state;
 	assert_memory_equal(&e, want, sizeof(want));

@@ -95,15 +95,16 @@ static void the_processors_bits(void **state)
 			 UINT64_C(0x8000000000001015));
 	assert_int_equal(arch_s2_leaf(0, pfn(1), S2_TYPE(MEM_DEVICE)),
 			 UINT64_C(0x800000000000101d));
-	assert_int_equal(arch_s2_table(pfn(0x42)), 0x42007);
+	assert_int_equal(arch_s2_table(1, pfn(0x42)), 0x42007);
 }
 
 static void tables_and_nothing(void **state)
 {
-	struct s2_entry d = arch_s2_decode(2, arch_s2_table(pfn(0x77)));
+	struct s2_entry d = arch_s2_decode(2, arch_s2_table(1, pfn(0x77)));
 
 	(void)state;
 	assert_int_equal(d.kind, S2_TABLE);
+	assert_int_equal(d.below, 1);
 	assert_int_equal(d.pfn.v, 0x77);
 	for (unsigned level = 0; level < arch_s2_geometry->levels; level++)
 		assert_int_equal(arch_s2_decode(level, 0).kind, S2_NONE);
@@ -149,7 +150,7 @@ static void may_write(void **state)
 /* S5 */
 static void remake_without_break(void **state)
 {
-	uint64_t e = arch_s2_leaf(0, pfn(5), W), t = arch_s2_table(pfn(5));
+	uint64_t e = arch_s2_leaf(0, pfn(5), W), t = arch_s2_table(0, pfn(5));
 
 	(void)state;
 	EXPECT_STOP("without being broken", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(6), W)));
@@ -161,7 +162,7 @@ static void remake_without_break(void **state)
 		    arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), S2_COUNTED)));
 	EXPECT_STOP("without being broken", arch_s2_set(&t, 1, arch_s2_leaf(1, pfn(0x200), W)));
 	t = arch_s2_leaf(1, pfn(0x200), W);
-	EXPECT_STOP("without being broken", arch_s2_set(&t, 1, arch_s2_table(pfn(9))));
+	EXPECT_STOP("without being broken", arch_s2_set(&t, 1, arch_s2_table(0, pfn(9))));
 }
 
 static void wrong_direction(void **state)
