@@ -135,7 +135,7 @@ static enum result stats_write_locked(struct vm *vm)
 		.time_ns = arch_time_ns(),
 		.exits = exits_of(vm),
 		.faults = atomic_load_explicit(&from->faults, memory_order_relaxed),
-		.notices = atomic_load_explicit(&vm->space.notifier.begun, memory_order_relaxed),
+		.notices = consumer_notices(&vm->s2.consumer),
 		.raced = atomic_load_explicit(&from->raced, memory_order_relaxed),
 		.spurious = atomic_load_explicit(&from->spurious, memory_order_relaxed),
 	};

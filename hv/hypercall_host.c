@@ -469,7 +469,7 @@ static enum result query_count(struct vm *vm, uint64_t what, uint64_t *answer)
 {
 	switch (what) {
 	case TENURE_QUERY_FAULTS: *answer = atomic_load(&vm->stats.faults); return OK;
-	case TENURE_QUERY_NOTICES: *answer = atomic_load(&vm->space.notifier.begun); return OK;
+	case TENURE_QUERY_NOTICES: *answer = consumer_notices(&vm->s2.consumer); return OK;
 	case TENURE_QUERY_RACED: *answer = atomic_load(&vm->stats.raced); return OK;
 	case TENURE_QUERY_MAX_ROUNDS: *answer = atomic_load(&vm->stats.max_rounds); return OK;
 	case TENURE_QUERY_FREE_FRAMES:

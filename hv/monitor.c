@@ -118,7 +118,7 @@ static void print_stats(const struct monitor_request *rq)
 			(unsigned long long)atomic_load(&s->max_rounds),
 			(unsigned long long)atomic_load(&s->mmio),
 			(unsigned long long)atomic_load(&s->hypercalls),
-			(unsigned long long)atomic_load(&vm->space.notifier.begun));
+			(unsigned long long)consumer_notices(&vm->s2.consumer));
 	}
 }
 

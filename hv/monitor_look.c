@@ -245,10 +245,10 @@ void monitor_consumers(const struct monitor_request *rq)
 	struct consumer *found[MAX_SHOWN];
 	unsigned count = 0;
 
-	spin_lock(&nf->lock);
+	consumers_hold(nf);
 	for (struct consumer *c = nf->consumers; c != NULL && count < MAX_SHOWN; c = c->next)
 		found[count++] = c;
-	spin_unlock(&nf->lock);
+	consumers_let_go(nf);
 	/* One that goes meanwhile stays readable: consumers stand in the VM and in its vCPUs. */
 	for (unsigned i = 0; i < count; i++) {
 		struct consumer *c = found[i];
@@ -267,15 +267,14 @@ void monitor_consumers(const struct monitor_request *rq)
 
 void monitor_notices(const struct monitor_request *rq)
 {
-	struct notifier *nf = &rq->vm->space.notifier;
+	uint32_t state = atomic_load(&rq->vm->space.notifier.state);
 
-	spin_lock(&nf->lock);
-	unsigned active = atomic_load(&nf->active), turns = nf->turns;
-	bool taken = nf->turn_taken, slots = nf->slots;
-	spin_unlock(&nf->lock);
 	console_print("%llu notices so far, %u active%s; %u faults ask for their turn%s\n",
-		      (ull)atomic_load(&nf->begun), active, slots ? " (memslots change)" : "",
-		      turns, taken ? ", one has it" : "");
+		      (ull)consumer_notices(&rq->vm->s2.consumer),
+		      NOTIFIER_COUNT(state, NOTIFIER_ACTIVE),
+		      state & NOTIFIER_SLOTS ? " (memslots change)" : "",
+		      NOTIFIER_COUNT(state, NOTIFIER_TURNS),
+		      state & NOTIFIER_TAKEN ? ", one has it" : "");
 }
 
 /* ---- census -----------------------------------------------------------------------------------

@@ -164,9 +164,9 @@ void sched_wake_irq(struct vm *vm)
 }
 
 /*
- * A vCPU is counted in vm->waiting before the look that makes it sleep. That look is taken under a
- * lock (the notifier's, or the consumer's) which whoever ends the notice or the turn takes after it
- * and before this call: so the count is seen here.
+ * A vCPU is counted in vm->waiting before the look that makes it sleep. That look is a refusal,
+ * which is noted in the notifier's state (release); whoever ends the notice or the turn finds it
+ * there (acquire) before this call: so the count is seen here.
  */
 static bool wait_announce(struct vcpu *v) REQUIRES(sched.lock)
 {

@@ -7,84 +7,198 @@
 
 #include <stddef.h>
 
-/*
- * Why the list of consumers cannot change now. BUSY: a notice is active, whose end is still to tell
- * everybody (released). RACED: the notices are over, and some have told already: who waited to be
- * told would wait for ever.
- */
-static enum result list_refusal(struct notifier *nf) REQUIRES(nf->lock)
+#define ONE(field) ((field) & (~(field) + 1))
+
+_Static_assert(2 * MM_MAX_CPUS <= NOTIFIER_COUNT(NOTIFIER_ACTIVE, NOTIFIER_ACTIVE),
+	       "each CPU may have a notice, and one inside it");
+_Static_assert(MM_MAX_CPUS <= NOTIFIER_COUNT(NOTIFIER_WALKERS, NOTIFIER_WALKERS),
+	       "each CPU may tell");
+
+/* ---- The notifier's state -------------------------------------------------------------------- */
+
+/* A first look. relaxed: a guess, which the compare-and-swap after it checks. */
+static inline uint32_t state_look(struct notifier *nf)
 {
-	if (atomic_load_explicit(&nf->walkers, memory_order_acquire) == 0)
-		return OK;
-	return notice_active(nf) ? BUSY : RACED;
+	mm_step("notifier", nf);
+	return atomic_load_explicit(&nf->state, memory_order_relaxed);
+}
+
+/*
+ * acquire: the list of consumers as its last change left it, and all that ended notices changed.
+ * release: who finds no notice active sees all that its owner has changed; and who ends what this
+ * one was refused for sees that it is about to wait (hv/sched.c:wait_announce).
+ */
+static inline bool state_change(struct notifier *nf, uint32_t *seen, uint32_t next)
+{
+	return atomic_compare_exchange_weak_explicit(&nf->state, seen, next, memory_order_acq_rel,
+						     memory_order_relaxed);
+}
+
+/* Tells everybody that who was refused may try again. The caller is one of the walkers. */
+static void tell(struct notifier *nf)
+{
+	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
+		if (c->ops->released != NULL)
+			c->ops->released(c);
+	}
+	consumers_let_go(nf);
+}
+
+/* Takes from the state what has ended, and tells if anybody has been refused for it. */
+static __attribute__((noinline)) void state_end(struct notifier *nf, uint32_t counted,
+						uint32_t bits)
+{
+	uint32_t seen = state_look(nf), next;
+
+	do {
+		next = (seen - counted) & ~bits;
+		if (seen & NOTIFIER_TELL)
+			next = (next & ~NOTIFIER_TELL) + ONE(NOTIFIER_WALKERS);
+	} while (!state_change(nf, &seen, next));
+	if (seen & NOTIFIER_TELL)
+		tell(nf);
+}
+
+void consumers_hold(struct notifier *nf)
+{
+	uint32_t seen = state_look(nf);
+
+	for (;;) {
+		if (seen & NOTIFIER_LIST) {
+			mm_relax();
+			seen = state_look(nf);
+		} else if (state_change(nf, &seen, seen + ONE(NOTIFIER_WALKERS))) {
+			return;
+		}
+	}
+}
+
+void consumers_let_go(struct notifier *nf)
+{
+	/* release: the walk is over before the list may change. */
+	atomic_fetch_sub_explicit(&nf->state, ONE(NOTIFIER_WALKERS), memory_order_release);
+}
+
+/* ---- Who hears of notices -------------------------------------------------------------------- */
+
+/*
+ * Until list_close nobody goes through the list, or begins to. BUSY: a notice is active, whose end
+ * will tell. RACED: the notices are over, and have perhaps told everybody: who waited to be told
+ * would wait for ever.
+ */
+static enum result list_open(struct notifier *nf)
+{
+	uint32_t seen = state_look(nf);
+
+	for (;;) {
+		if (seen & NOTIFIER_LIST) {
+			mm_relax();
+			seen = state_look(nf);
+		} else if (seen & NOTIFIER_ACTIVE) {
+			if (state_change(nf, &seen, seen | NOTIFIER_TELL))
+				return BUSY;
+		} else if (seen & NOTIFIER_WALKERS) {
+			return RACED;
+		} else if (state_change(nf, &seen, seen | NOTIFIER_LIST)) {
+			return OK;
+		}
+	}
+}
+
+static void list_close(struct notifier *nf)
+{
+	mm_step("consumers_changed", nf);
+	/* release: who is admitted after this goes through the list as it is now. */
+	atomic_fetch_and_explicit(&nf->state, ~NOTIFIER_LIST, memory_order_release);
 }
 
 enum result consumer_register(struct consumer *c, struct notifier *nf,
 			      const struct consumer_ops *ops, enum consumer_kind kind)
 {
-	spin_lock(&nf->lock);
-	enum result r = list_refusal(nf);
-	if (r == OK) {
-		c->open = 0;
-		c->hull = c->last = (struct hva_range){ hva(0), hva(0) };
-		c->ops = ops;
-		c->kind = kind;
-		c->notifier = nf;
-		c->next = nf->consumers;
-		nf->consumers = c;
-		nf->caches += kind == CONSUMER_CACHE;
-	}
-	spin_unlock(&nf->lock);
-	return r;
+	enum result r = list_open(nf);
+	if (r != OK)
+		return r;
+	c->open = 0;
+	c->hull = c->last = (struct hva_range){ hva(0), hva(0) };
+	c->ops = ops;
+	c->kind = kind;
+	c->notifier = nf;
+	c->next = nf->consumers;
+	nf->consumers = c;
+	nf->caches += kind == CONSUMER_CACHE;
+	list_close(nf);
+	return OK;
 }
 
 enum result consumer_unregister(struct consumer *c)
 {
 	struct notifier *nf = c->notifier;
+	struct consumer **at = &nf->consumers;
 
-	spin_lock(&nf->lock);
-	enum result r = list_refusal(nf);
-	if (r == OK) {
-		struct consumer **at = &nf->consumers;
-		while (*at != c)
-			at = &(*at)->next;
-		*at = c->next;
-		c->notifier = NULL;
-		nf->caches -= c->kind == CONSUMER_CACHE;
-	}
-	spin_unlock(&nf->lock);
-	return r;
+	enum result r = list_open(nf);
+	if (r != OK)
+		return r;
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	c->notifier = NULL;
+	nf->caches -= c->kind == CONSUMER_CACHE;
+	list_close(nf);
+	return OK;
 }
 
-/* N4 (1): counts the notice as active, unless somebody's turn or a change of memslots keeps it out.
+/* ---- A notice -------------------------------------------------------------------------------- */
+
+/* What keeps a notice of the mode out, for longer than a moment. */
+static uint32_t closed_to(enum notice_mode mode)
+{
+	if (mode == NOTICE_NESTED)
+		return 0;
+	return NOTIFIER_TURNS | NOTIFIER_SLOTS | (mode == NOTICE_SLOTS ? NOTIFIER_ACTIVE : 0);
+}
+
+static __attribute__((noinline)) bool admit_or_wait(struct notifier *nf, enum notice_mode mode)
+{
+	const uint32_t more = ONE(NOTIFIER_ACTIVE) + (mode == NOTICE_SLOTS ? NOTIFIER_SLOTS : 0);
+	uint32_t seen = state_look(nf);
+
+	for (;;) {
+		if (!(seen & (closed_to(mode) | NOTIFIER_LIST))) {
+			if (state_change(nf, &seen, seen + more))
+				return true;
+		} else if (seen & NOTIFIER_LIST || mode == NOTICE_WAIT) {
+			mm_relax();
+			seen = state_look(nf);
+		} else if (state_change(nf, &seen, seen | NOTIFIER_TELL)) {
+			return false;
+		}
+	}
+}
+
+/*
+ * N4 (1): counts the notice as active, unless somebody's turn or a change of memslots keeps it out.
+ * A reader under a consumer's lock that was taken after ours sees it (N5).
  */
 static inline bool notice_admit(struct notifier *nf, enum notice_mode mode)
 {
-	spin_lock(&nf->lock);
-	uint32_t active = atomic_load_explicit(&nf->active, memory_order_relaxed);
-	bool kept_out = mode != NOTICE_NESTED &&
-			(nf->turns != 0 || nf->slots || (mode == NOTICE_SLOTS && active != 0));
-	if (__builtin_expect(!kept_out, 1)) {
-		/* relaxed: the lock orders it before the invalidations, and a reader under a
-		 * consumer's lock that was taken after ours sees it (N5). */
-		atomic_store_explicit(&nf->active, active + 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&nf->walkers, 1, memory_order_relaxed);
-		if (mode == NOTICE_SLOTS)
-			nf->slots = true;
-	}
-	spin_unlock(&nf->lock);
-	return !kept_out;
+	const uint32_t closed = NOTIFIER_TURNS | NOTIFIER_SLOTS | NOTIFIER_LIST;
+	uint32_t seen = state_look(nf);
+
+	MM_ASSERT((seen & NOTIFIER_ACTIVE) != NOTIFIER_ACTIVE);
+	if (__builtin_expect(mode != NOTICE_SLOTS && !(seen & closed), 1) &&
+	    __builtin_expect(state_change(nf, &seen, seen + ONE(NOTIFIER_ACTIVE)), 1))
+		return true;
+	return admit_or_wait(nf, mode);
 }
 
-static void notice_dismiss(struct notifier *nf, enum notice_mode mode)
+static inline void notice_dismiss(struct notifier *nf, enum notice_mode mode)
 {
-	spin_lock(&nf->lock);
-	uint32_t active = atomic_load_explicit(&nf->active, memory_order_relaxed);
-	/* release: who finds no notice active sees all that the notice's owner has changed. */
-	atomic_store_explicit(&nf->active, active - 1, memory_order_release);
-	if (mode == NOTICE_SLOTS)
-		nf->slots = false;
-	spin_unlock(&nf->lock);
+	uint32_t seen = state_look(nf);
+
+	if (__builtin_expect(mode != NOTICE_SLOTS && !(seen & NOTIFIER_TELL), 1) &&
+	    __builtin_expect(state_change(nf, &seen, seen - ONE(NOTIFIER_ACTIVE)), 1))
+		return;
+	state_end(nf, ONE(NOTIFIER_ACTIVE), mode == NOTICE_SLOTS ? NOTIFIER_SLOTS : 0);
 }
 
 static struct hva_range hull_of(struct hva_range a, struct hva_range b)
@@ -96,18 +210,17 @@ static struct hva_range hull_of(struct hva_range a, struct hva_range b)
 /* N3: a notice begins inside other open ones. What those cover stays covered; if the consumer
  * refuses, the hull is again what it was. */
 static __attribute__((noinline)) enum result consumer_begin_nested(struct consumer *c,
-								   struct hva_range range,
-								   enum notice_mode mode)
+								   const struct notice *n)
 	REQUIRES(c->lock)
 {
 	struct hva_range before = c->hull;
 	enum result r = OK;
 
-	c->hull = hull_of(before, range);
+	c->hull = hull_of(before, n->range);
 	c->open++;
 	mm_step("notice_open_raised", c);
 	if (c->kind == CONSUMER_TABLE)
-		r = c->ops->invalidate(c, range, mode);
+		r = c->ops->invalidate(c, n->range, n->mode);
 	if (r != OK) {
 		c->open--;
 		c->hull = before;
@@ -116,22 +229,21 @@ static __attribute__((noinline)) enum result consumer_begin_nested(struct consum
 }
 
 /* N4 (3) for one consumer: what it refuses (NOTICE_TRY) it has not begun. */
-static inline enum result consumer_begin(struct consumer *c, struct hva_range range,
-					 enum notice_mode mode)
+static inline enum result consumer_begin(struct consumer *c, const struct notice *n)
 {
 	enum result r = OK;
 
 	spin_lock(&c->lock);
 	if (__builtin_expect(c->open == 0, 1)) {
-		c->hull = range;
+		c->hull = n->range;
 		c->open = 1;
 		mm_step("notice_open_raised", c);
 		if (c->kind == CONSUMER_TABLE)
-			r = c->ops->invalidate(c, range, mode);
+			r = c->ops->invalidate(c, n->range, n->mode);
 		if (r != OK)
 			c->open = 0;
 	} else {
-		r = consumer_begin_nested(c, range, mode);
+		r = consumer_begin_nested(c, n);
 	}
 	spin_unlock(&c->lock);
 	return r;
@@ -163,17 +275,6 @@ static __attribute__((noinline)) void caches_invalidate(struct notifier *nf, str
 	}
 }
 
-/* Tells everybody that who was kept out may try again; then the list of consumers may change. */
-static inline void notice_release(struct notifier *nf)
-{
-	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
-		if (c->ops->released != NULL)
-			c->ops->released(c);
-	}
-	/* release: the walk is over before the list may change. */
-	atomic_fetch_sub_explicit(&nf->walkers, 1, memory_order_release);
-}
-
 /* Ends it for the consumers before `stop`, and counts it as over. */
 static inline void notice_close(struct notice *n, const struct consumer *stop)
 {
@@ -183,7 +284,6 @@ static inline void notice_close(struct notice *n, const struct consumer *stop)
 		consumer_end(c, n->range);
 	mm_step("notice_inactive", nf);
 	notice_dismiss(nf, n->mode);
-	notice_release(nf);
 }
 
 /* A consumer has refused: those before it end in the ordinary way. */
@@ -198,21 +298,17 @@ static __attribute__((noinline)) enum result notice_undo(struct notice *n, const
 enum result notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,
 			 enum notice_mode mode)
 {
-	while (!notice_admit(nf, mode)) {
-		if (mode != NOTICE_WAIT)
-			return BUSY;
-		mm_relax();
-	}
+	if (__builtin_expect(!notice_admit(nf, mode), 0))
+		return BUSY;
 	*n = (struct notice){ nf, range, mode };
 	mm_step("notice_active", nf);
 	if (nf->caches != 0)
 		caches_invalidate(nf, range);
 	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
-		enum result r = consumer_begin(c, range, mode);
+		enum result r = consumer_begin(c, n);
 		if (__builtin_expect(r != OK, 0))
 			return notice_undo(n, c, r);
 	}
-	atomic_fetch_add_explicit(&nf->begun, 1, memory_order_relaxed);
 	return OK;
 }
 
@@ -221,33 +317,34 @@ void notice_end(struct notice *n)
 	notice_close(n, NULL);
 }
 
+/* ---- Turns (N8) ------------------------------------------------------------------------------ */
+
 bool notice_turn_take(struct notifier *nf, struct notice_turn *turn)
 {
-	spin_lock(&nf->lock);
-	if (!turn->asked)
-		nf->turns++;
-	turn->asked = true;
-	/* acquire: what the last notice changed is seen. */
-	bool quiet = atomic_load_explicit(&nf->active, memory_order_acquire) == 0;
-	if (!turn->mine && quiet && !nf->turn_taken)
-		turn->mine = nf->turn_taken = true;
-	spin_unlock(&nf->lock);
-	return turn->mine;
+	uint32_t seen = state_look(nf), next;
+	bool mine;
+
+	if (turn->mine)
+		return true;
+	do {
+		mine = !(seen & (NOTIFIER_ACTIVE | NOTIFIER_TAKEN));
+		next = seen | (mine ? NOTIFIER_TAKEN : NOTIFIER_TELL);
+		next += turn->asked ? 0 : ONE(NOTIFIER_TURNS);
+	} while (!state_change(nf, &seen, next));
+	*turn = (struct notice_turn){ .asked = true, .mine = mine };
+	return mine;
 }
 
 void notice_turn_done(struct notifier *nf, struct notice_turn *turn)
 {
 	if (!turn->asked)
 		return;
-	spin_lock(&nf->lock);
-	nf->turns--;
-	if (turn->mine)
-		nf->turn_taken = false;
+	bool mine = turn->mine;
 	*turn = (struct notice_turn){ false, false };
-	atomic_fetch_add_explicit(&nf->walkers, 1, memory_order_relaxed);
-	spin_unlock(&nf->lock);
-	notice_release(nf);
+	state_end(nf, ONE(NOTIFIER_TURNS), mine ? NOTIFIER_TAKEN : 0);
 }
+
+/* ---- Tokens (P5) ----------------------------------------------------------------------------- */
 
 bool token_lost(struct consumer *c, uint64_t shown, struct hva_range range)
 {

@@ -43,8 +43,8 @@ struct consumer_ops {
 	 */
 	enum result (*invalidate)(struct consumer *c, struct hva_range range,
 				  enum notice_mode mode);
-	/* A notice over the consumer's space has ended; no lock is held. Wakes who waits. May be
-	 * NULL. */
+	/* A notice over the consumer's space has ended, or a turn, and somebody was refused since
+	 * this was last called; no lock is held. Wakes who waits. May be NULL. */
 	void (*released)(struct consumer *c);
 	/* Census (F8): does the consumer reach a frame of [first, first + count)? No lock is held.
 	 */
@@ -76,18 +76,27 @@ struct consumer {
 	struct consumer *next; /* in notifier->consumers */
 };
 
-/* One for each host space. */
+/*
+ * One for each host space. All that decides who may go on is in one word, which changes by
+ * compare-and-swap: counts, and bits.
+ */
 struct notifier {
-	struct spinlock lock;	 /* guards what follows; a leaf lock, held for a few instructions */
-	_Atomic uint32_t active; /* N4 (1): notices begun and not ended */
-	_Atomic uint32_t walkers;   /* notices that may still go through the list of consumers */
-	uint32_t turns;		    /* faults that have asked for their turn (N8) */
-	bool turn_taken;	    /* one of them has it */
-	bool slots;		    /* a change of memslots is under way */
-	struct consumer *consumers; /* changes only while walkers is 0 */
-	uint32_t caches;	    /* how many of them are CONSUMER_CACHE; the same */
-	_Atomic uint64_t begun;	    /* notices so far */
+	_Atomic uint32_t state;	    /* NOTIFIER_* */
+	uint32_t caches;	    /* how many of the consumers are CONSUMER_CACHE */
+	struct consumer *consumers; /* changes, as caches, with NOTIFIER_LIST only */
 };
+
+#define NOTIFIER_ACTIVE 0x000003ffu  /* N4 (1): notices begun and not ended */
+#define NOTIFIER_WALKERS 0x0003fc00u /* who else goes through the list of consumers */
+#define NOTIFIER_TAKEN 0x00040000u   /* one of the turns asked for is had (N8) */
+#define NOTIFIER_TELL 0x00080000u    /* somebody was refused: the next end tells (released) */
+#define NOTIFIER_SLOTS 0x00100000u   /* a change of memslots is under way (N6) */
+#define NOTIFIER_LIST 0x00200000u    /* the list changes: nobody goes through it, all wait */
+#define NOTIFIER_TURNS 0xffc00000u   /* faults that have asked for their turn (N8) */
+
+/* How many a field of a notifier's state counts. */
+#define NOTIFIER_COUNT(state, field) \
+	((state) / ((field) & (~(field) + 1)) & (field) / ((field) & (~(field) + 1)))
 
 struct notice {
 	struct notifier *notifier;
@@ -104,6 +113,13 @@ struct notice {
 enum result consumer_register(struct consumer *c, struct notifier *nf,
 			      const struct consumer_ops *ops, enum consumer_kind kind);
 enum result consumer_unregister(struct consumer *c);
+
+/*
+ * Between these the list of consumers stays as it is, though a consumer of it may come to its end.
+ * No lock; nothing that waits.
+ */
+void consumers_hold(struct notifier *nf);
+void consumers_let_go(struct notifier *nf);
 
 /*
  * Begins a notice over [range.start, range.end). OK: no consumer has a translation of the range,
@@ -125,7 +141,13 @@ static inline bool notice_covers(const struct notice *n, struct hva_range r)
 /* Is any notice of the space active (N5)? */
 static inline bool notice_active(struct notifier *nf)
 {
-	return atomic_load_explicit(&nf->active, memory_order_acquire) != 0;
+	return (atomic_load_explicit(&nf->state, memory_order_acquire) & NOTIFIER_ACTIVE) != 0;
+}
+
+/* A statistic: the notices over its space that the consumer has seen end. */
+static inline uint64_t consumer_notices(const struct consumer *c)
+{
+	return atomic_load_explicit(&c->seq, memory_order_relaxed);
 }
 
 /*

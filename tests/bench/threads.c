@@ -71,8 +71,8 @@ static uint64_t now_ns(void)
 /* ---- Locks -------------------------------------------------------------------------------------
  */
 
-enum kind { SPACE, STAGE2, NOTIFIER, BLOCKS, KINDS };
-static const char *const kind_words[KINDS] = { "space", "stage 2", "notifier", "blocks, other" };
+enum kind { SPACE, STAGE2, BLOCKS, KINDS };
+static const char *const kind_words[KINDS] = { "space", "stage 2", "blocks, other" };
 
 static _Thread_local struct tally {
 	uint64_t taken[KINDS], contended[KINDS], waited_ns[KINDS];
@@ -87,8 +87,6 @@ static enum kind kind_of(const void *lock)
 			return SPACE;
 		if (lock == &machines[i].vm.s2.consumer.lock)
 			return STAGE2;
-		if (lock == &machines[i].vm.space.notifier.lock)
-			return NOTIFIER;
 	}
 	return BLOCKS;
 }

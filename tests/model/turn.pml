@@ -12,7 +12,7 @@
  * columns: 1 a vCPU, 2 another vCPU, 3 a storm, 4 another storm
  * run rounds: STORMS=2
  * progress storm: STORMS=1
- * defects of rounds: N8_TURN N8_ADMIT N8_WAKE
+ * defects of rounds: N8_TURN N8_ADMIT N8_WAKE N8_TELL
  * defects of storm: N8_SPIN
  */
 #define STEP(name, n) printf("@%d %e %d\n", _pid, name, n)
@@ -28,6 +28,7 @@ mtype = { RUNNING, WAITING };
 
 byte active_count, open, turns;
 bit turn_taken;
+bit tell; /* somebody was refused: NOTIFIER_TELL */
 bit stale[VCPUS]; /* a notice has ended since the vCPU's token was taken */
 mtype state[VCPUS] = RUNNING;
 bit wake[VCPUS];
@@ -46,7 +47,14 @@ inline seq_raise()
 	stale[1] = 1
 }
 
-/* hv/sched.c:sched_wake_waiting */
+/* mm/notice.c:state_end: whoever ends what kept somebody out takes it upon himself to tell. */
+inline told_taken()
+{
+	told = tell;
+	tell = 0
+}
+
+/* mm/notice.c:tell, hv/sched.c:sched_wake_waiting */
 inline released()
 {
 	d_step {
@@ -70,7 +78,7 @@ inline released()
 proctype vcpu(byte v)
 {
 	byte races;
-	bit asked, mine, shared, lost;
+	bit asked, mine, shared, lost, told;
 
 	do
 	:: /* A fault; the page may be a shared one that it must break itself (H6). */
@@ -98,9 +106,12 @@ retry:
 		:: !lost ->
 			open++;
 			d_step { seq_raise(); open-- }
-			active_count--;
+			d_step { active_count--; told_taken() }
 			shared = 0;
-			released()
+			if
+			:: told -> released()
+			:: else
+			fi
 		:: else
 		fi
 	   :: else
@@ -138,6 +149,9 @@ again:
 			mine = 1;
 			turn_taken = 1;
 			NOTE(has_turn, v)
+#ifndef N8_TELL
+		:: !mine && (active_count != 0 || turn_taken) -> tell = 1
+#endif
 		:: else
 		fi
 	   }
@@ -161,6 +175,7 @@ done:
 		if
 		:: asked ->
 			turns--;
+			told_taken();
 			if
 			:: mine -> turn_taken = 0
 			:: else
@@ -169,10 +184,11 @@ done:
 		fi
 	   }
 	   if
-	   :: asked -> released()
+	   :: asked && told -> released()
 	   :: else
 	   fi;
 	   asked = 0;
+	   told = 0;
 	   mine = 0;
 progress_served:
 	   skip
@@ -182,6 +198,8 @@ progress_served:
 /* Notices of NOTICE_TRY, one after the other, for ever. */
 proctype storm()
 {
+	bit told;
+
 end:	do
 	:: d_step {
 		!KEPT_OUT ->
@@ -198,9 +216,14 @@ end:	do
 	   }
 	   d_step {
 		STEP(notice_inactive, active_count);
-		active_count--
+		active_count--;
+		told_taken()
 	   }
-	   released()
+	   if
+	   :: told -> released()
+	   :: else
+	   fi;
+	   told = 0
 	od
 }
 

@@ -255,7 +255,7 @@ static const char *check_counts(void)
 	const struct notifier *nf = &world.vm.space.notifier;
 	const struct consumer *c = &world.vm.s2.consumer;
 
-	if (nf->active != 0 || nf->walkers != 0 || nf->turns != 0 || nf->turn_taken || nf->slots)
+	if ((nf->state & ~NOTIFIER_TELL) != 0)
 		return "the notifier counts notices or turns that are over";
 	if (c->open != 0)
 		return "the consumer counts notices that are over";
@@ -319,9 +319,7 @@ static bool describe_known(const void *object, char *text, size_t bytes)
 		const char *name;
 	} known[] = {
 		NAME(world.vm.space.lock, "the space's lock"),
-		NAME(world.vm.space.notifier.lock, "the notifier's lock"),
-		NAME(world.vm.space.notifier.active, "active"),
-		NAME(world.vm.space.notifier.walkers, "walkers"),
+		NAME(world.vm.space.notifier.state, "the notifier's state"),
 		NAME(world.vm.space.notifier, "the notifier"),
 		NAME(world.vm.s2.consumer.lock, "stage-2's lock"),
 		NAME(world.vm.s2.consumer.seq, "stage-2's seq"),
@@ -465,7 +463,6 @@ void world_begin(const struct world_options *o)
 	race_quiet(&records[WORLD_FIRST + WORLD_FRAMES], sizeof(records[0])); /* all are ready */
 	race_quiet(&world.vm.stats, sizeof(world.vm.stats));
 	race_quiet(&world.vm.last_fault, sizeof(world.vm.last_fault));
-	race_quiet(&world.vm.space.notifier.begun, sizeof(world.vm.space.notifier.begun));
 }
 
 void world_anon(uint64_t page, uint64_t pages, unsigned permissions, bool share_zero)

@@ -44,11 +44,11 @@ static bool trouble_failed(enum result r)
  */
 static void trouble_step(const char *name, const void *object)
 {
-	const struct notifier *nf = &fix.vm.space.notifier;
+	uint32_t state = fix.vm.space.notifier.state;
 
 	fix_step(name, object);
 	if (trouble.slow_notice == 0 || trouble.inside || object != &fix.vm.space.lock ||
-	    strcmp(name, "lock") != 0 || nf->active <= open_count() ||
+	    strcmp(name, "lock") != 0 || NOTIFIER_COUNT(state, NOTIFIER_ACTIVE) <= open_count() ||
 	    !random_one_in(trouble.slow_notice))
 		return;
 	unsigned here = mm_cpu();

@@ -52,7 +52,7 @@ static uint64_t device_content[DEVICE_PAGES], pool_content[OWNED], regions, valu
 
 static bool turn_asked(void)
 {
-	return fix.vm.space.notifier.turns != 0;
+	return (fix.vm.space.notifier.state & NOTIFIER_TURNS) != 0;
 }
 
 static unsigned open_count(void)

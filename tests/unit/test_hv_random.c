@@ -17,7 +17,7 @@ static bool slots_let_in(enum result r)
 {
 	if (trouble_failed(r))
 		return false;
-	random_check((r == BUSY) == (turn_asked() || fix.vm.space.notifier.active != 0));
+	random_check((r == BUSY) == (turn_asked() || notice_active(&fix.vm.space.notifier)));
 	return r != BUSY;
 }
 

@@ -60,10 +60,10 @@ static bool fails(unsigned order)
 	return here.what == ONE_ALLOCATION ? n != wrong->at : n < wrong->at;
 }
 
-static struct vm *vm_of_notifier(const void *lock)
+static struct vm *vm_of_notifier(const void *nf)
 {
 	for (unsigned i = 0; i < vm_count; i++)
-		if (vms[i]->has_space && lock == &vms[i]->space.notifier.lock)
+		if (vms[i]->has_space && nf == &vms[i]->space.notifier)
 			return vms[i];
 	return NULL;
 }
@@ -81,7 +81,7 @@ static bool is_over(void)
 /* Another fault asks for its turn as somebody comes to the notifier, and has done a while later. */
 static void turn_step(const char *name, const void *object)
 {
-	struct vm *vm = strcmp(name, "lock") == 0 ? vm_of_notifier(object) : NULL;
+	struct vm *vm = strcmp(name, "notifier") == 0 ? vm_of_notifier(object) : NULL;
 
 	if (vm != NULL && here.locks == 0 && ++wrong->seen == wrong->at) {
 		here.nf = &vm->space.notifier;

@@ -130,6 +130,7 @@ static void n2_nobody_waits_for_what_was_told(void **state)
 	assert_result(OK, consumer_register(&teller, nf, &ops, CONSUMER_TABLE));
 	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
 	assert_result(OK, begin(&b, pages(1, 1), NOTICE_TRY));
+	assert_result(BUSY, consumer_unregister(&one.consumer)); /* waits to be told */
 	notice_end(&a);
 	assert_result(BUSY, comes); /* b will tell */
 	assert_result(BUSY, goes);
@@ -137,7 +138,8 @@ static void n2_nobody_waits_for_what_was_told(void **state)
 	assert_result(RACED, comes); /* this was the last that tells */
 	assert_result(RACED, goes);
 	comes = goes = OK;
-	(void)notice_turn_take(nf, &turn);
+	assert_true(notice_turn_take(nf, &turn));
+	assert_result(BUSY, begin(&a, pages(0, 1), NOTICE_TRY));
 	notice_turn_done(nf, &turn);
 	assert_result(RACED, comes);
 	assert_result(RACED, goes);
@@ -261,7 +263,7 @@ static void watch(const char *name, const void *object)
 		return;
 	seen[seen_count++] = (struct seen){
 		name,
-		world.space.notifier.active,
+		NOTIFIER_COUNT(world.space.notifier.state, NOTIFIER_ACTIVE),
 		one.consumer.open,
 		one.consumer.seq,
 		one.dropped,
@@ -306,7 +308,7 @@ static void n4_the_order_of_the_steps(void **state)
 	assert_int_equal(seen[3].open, 0);
 	assert_int_equal(seen[3].active, 1);
 	assert_false(notice_active(&world.space.notifier));
-	assert_int_equal(one.released, 1);
+	assert_int_equal(one.released, 0); /* nobody was refused */
 	assert_result(OK, consumer_unregister(&early.consumer));
 }
 
@@ -344,13 +346,12 @@ static void n7_refused_whole(void **state)
 	assert_result(OK, keeper_fault(&one, page(0), ACCESS_WRITE));
 	assert_result(OK, keeper_fault(&two, page(0), ACCESS_WRITE));
 	pfn_t pfn_before = pfn_behind(page(0));
-	uint64_t begun = world.space.notifier.begun, seq = one.consumer.seq;
+	uint64_t seq = one.consumer.seq;
 	struct token stale = token_take(&two.consumer);
 	assert_result(WOULD_SLEEP, begin(&n, pages(0, 1), NOTICE_TRY));
 	assert_int_equal(two.invalidated, 1); /* it was on its way */
 	assert_false(notice_active(&world.space.notifier));
-	assert_int_equal(world.space.notifier.walkers, 0);
-	assert_int_equal(world.space.notifier.begun, begun);
+	assert_int_equal(world.space.notifier.state, 0);
 	assert_int_equal(one.consumer.open, 0);
 	assert_int_equal(two.consumer.open, 0);
 	assert_int_equal(one.consumer.seq, seq);
@@ -407,7 +408,7 @@ static void n7_waiting_notices_are_not_refused(void **state)
 	EXPECT_BROKEN("mode == NOTICE_TRY", (void)begin(&n, pages(0, 1), NOTICE_WAIT));
 	/* It stopped before anybody had begun. */
 	assert_int_equal(one.consumer.open, 0);
-	world.space.notifier.active = world.space.notifier.walkers = 0;
+	world.space.notifier.state = 0;
 	assert_result(OK, consumer_unregister(&stubborn));
 }
 
@@ -438,8 +439,75 @@ static void n8_a_turn_waits_for_the_active_notices(void **state)
 	assert_result(OK, begin(&b, pages(0, 1), NOTICE_TRY));
 	notice_end(&b);
 	notice_turn_done(nf, &turn); /* nothing to give back */
-	assert_int_equal(nf->turns, 0);
-	assert_int_equal(nf->walkers, 0);
+	assert_int_equal(nf->state, 0);
+}
+
+/* Who is refused is told by the end of what kept it out: once, and nobody else is. */
+static void n8_who_was_refused_is_told(void **state)
+{
+	struct notifier *nf = &world.space.notifier;
+	struct notice_turn turn = { false, false };
+	struct notice a, b;
+	(void)state;
+	/* A change of memslots, by a notice; a notice, by a change of memslots. */
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
+	assert_result(BUSY, begin(&b, pages(0, 1), NOTICE_SLOTS));
+	notice_end(&a);
+	assert_int_equal(one.released, 1);
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_SLOTS));
+	assert_result(BUSY, begin(&b, pages(0, 1), NOTICE_TRY));
+	notice_end(&a);
+	assert_int_equal(one.released, 2);
+	/* A turn, by a notice; a notice, by a turn. */
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
+	assert_false(notice_turn_take(nf, &turn));
+	notice_end(&a);
+	assert_int_equal(one.released, 3);
+	assert_true(notice_turn_take(nf, &turn));
+	assert_result(BUSY, begin(&b, pages(0, 1), NOTICE_TRY));
+	notice_turn_done(nf, &turn);
+	assert_int_equal(one.released, 4);
+	/* Who goes, by a notice. */
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
+	assert_result(BUSY, consumer_unregister(&one.consumer));
+	notice_end(&a);
+	assert_int_equal(one.released, 5);
+	/* The first of two ends tells, and the second only who has come back and was refused again.
+	 */
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
+	assert_result(OK, begin(&b, pages(1, 1), NOTICE_TRY));
+	assert_false(notice_turn_take(nf, &turn));
+	notice_end(&b);
+	assert_int_equal(one.released, 6);
+	assert_false(notice_turn_take(nf, &turn));
+	notice_end(&a);
+	assert_int_equal(one.released, 7);
+	assert_true(notice_turn_take(nf, &turn));
+	notice_turn_done(nf, &turn);
+	assert_result(OK, begin(&a, pages(0, 1), NOTICE_TRY));
+	notice_end(&a);
+	assert_int_equal(one.released, 7);
+	assert_int_equal(nf->state, 0);
+}
+
+/* The list is held by who looks at it: it stays as it is, and notices go on. */
+static void n2_the_list_is_held(void **state)
+{
+	struct notifier *nf = &world.space.notifier;
+	struct notice n;
+	(void)state;
+	memset(&two, 0, sizeof(two));
+	consumers_hold(nf);
+	assert_result(RACED, consumer_register(&two.consumer, nf, &keeper_ops, CONSUMER_TABLE));
+	assert_result(RACED, consumer_unregister(&one.consumer));
+	assert_result(OK, begin(&n, pages(0, 1), NOTICE_TRY));
+	notice_end(&n);
+	assert_int_equal(one.invalidated, 1);
+	consumers_let_go(nf);
+	assert_int_equal(nf->state, 0);
+	assert_result(OK, consumer_unregister(&one.consumer));
+	world.consumer_count = 0;
+	keeper_begin(&one);
 }
 
 /* N8: turns are had one at a time, and an asker may give up. */
@@ -582,6 +650,8 @@ int main(void)
 		TEST(n7_refused_inside_another),
 		TEST(n7_waiting_notices_are_not_refused),
 		TEST(n8_a_turn_waits_for_the_active_notices),
+		TEST(n8_who_was_refused_is_told),
+		TEST(n2_the_list_is_held),
 		TEST(n8_turns_one_at_a_time),
 		TEST(n8_a_fault_completes_in_a_storm),
 		TEST(n2_the_census_finds_who_was_not_told),

@@ -107,7 +107,7 @@ static void ranges_are_checked(void **state)
 	assert_result(BAD_ARGUMENT, move(base, PAGE_SIZE, hva(limit)));
 	assert_result(BAD_ARGUMENT, move(hva(0), UINT64_C(1) << 63, base));
 	assert_result(BAD_ALIGNMENT, move(hva(BASE + 1), PAGE_SIZE, hva(3 * BASE)));
-	assert_int_equal(s->notifier.begun, 1);
+	assert_int_equal(consumer_notices(&keeper.consumer), 1);
 }
 
 static void regions_do_not_overlap(void **state)
@@ -210,20 +210,20 @@ static void h5_every_change_is_a_notice(void **state)
 		assert_result(OK, keeper_fault(&keeper, page(i), ACCESS_WRITE));
 	pfn_t third = pfn_behind(page(2));
 	assert_result(OK, drop(page(0), PAGE_SIZE));
-	assert_int_equal(nf->begun, 1);
+	assert_int_equal(consumer_notices(&keeper.consumer), 1);
 	assert_false(keeper_page(&keeper, page(0))->there);
 	assert_result(OK, protect(page(1), PAGE_SIZE, ACCESS_READ));
-	assert_int_equal(nf->begun, 2);
+	assert_int_equal(consumer_notices(&keeper.consumer), 2);
 	assert_false(keeper_page(&keeper, page(1))->there);
 	assert_result(OK, keeper_fault(&keeper, page(1), ACCESS_READ));
 	assert_false(keeper_page(&keeper, page(1))->writable);
 	assert_result(OK, move(page(2), PAGE_SIZE, page(100)));
-	assert_int_equal(nf->begun, 3);
+	assert_int_equal(consumer_notices(&keeper.consumer), 3);
 	assert_false(keeper_page(&keeper, page(2))->there);
 	assert_int_equal(pfn_behind(page(100)).v, third.v);
 	assert_true(keeper_page(&keeper, page(3))->there);
 	assert_result(OK, unmap(page(3), PAGE_SIZE));
-	assert_int_equal(nf->begun, 4);
+	assert_int_equal(consumer_notices(&keeper.consumer), 4);
 	assert_false(keeper_page(&keeper, page(3))->there);
 	assert_false(notice_active(nf));
 	/* F7: the keeper's marks went into the frame that lives on. */

@@ -194,7 +194,7 @@ static int teardown(void **state)
 	(void)state;
 	assert_result(OK, pfn_cache_destroy(&cache));
 	assert_int_equal(keeper.consumer.open, 0);
-	assert_int_equal(world.space.notifier.turns, 0);
+	assert_int_equal(world.space.notifier.state, 0);
 	keeper_end(&keeper);
 	assert_result(OK, unmap(window(2, 0), 64 * PAGE_SIZE));
 	assert_result(OK, block_free(pool, 6, alice));
@@ -208,7 +208,7 @@ static void faults_against_notices(void **state)
 	assert_int_equal(threads_run(5, mixed_cpu), 0);
 	print_message("# at most %u rounds, %u faults in their turn, %llu notices\n",
 		      atomic_load(&most_rounds), atomic_load(&most_wins),
-		      (unsigned long long)world.space.notifier.begun);
+		      (unsigned long long)consumer_notices(&keeper.consumer));
 }
 
 /* Notices as fast as they can, until the faults are done. */
@@ -245,7 +245,7 @@ static void n8_storm(void **state)
 	assert_int_equal(threads_run(4, storm_cpu), 0);
 	print_message("# at most %u rounds of %u, %u faults in their turn, %llu notices\n",
 		      atomic_load(&most_rounds), NOTICE_MAX_ROUNDS, atomic_load(&most_wins),
-		      (unsigned long long)world.space.notifier.begun);
+		      (unsigned long long)consumer_notices(&keeper.consumer));
 }
 
 /* One CPU makes, splits and takes away a large leaf; the others walk the table without a lock. */
