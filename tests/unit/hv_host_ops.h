@@ -95,13 +95,11 @@ static void op_protect(void)
 		host[p].permissions = permissions;
 }
 
-static void op_unmap(void)
+static bool unmap_pages(uint64_t page, uint64_t pages)
 {
-	uint64_t page, pages;
-	some_range(ANON_PAGES, &page, &pages);
 	enum result r = space_unmap(&fix.vm.space, fix_range(page, pages), NOTICE_TRY);
 	if (refused(r))
-		return;
+		return false;
 	random_check(r == OK);
 	region_split(page);
 	region_split(page + pages);
@@ -109,6 +107,14 @@ static void op_unmap(void)
 		page_lost(p);
 		host[p].kind = NONE;
 	}
+	return true;
+}
+
+static void op_unmap(void)
+{
+	uint64_t page, pages;
+	some_range(ANON_PAGES, &page, &pages);
+	(void)unmap_pages(page, pages);
 }
 
 static bool all_free(uint64_t page, uint64_t pages)
@@ -119,16 +125,8 @@ static bool all_free(uint64_t page, uint64_t pages)
 	return true;
 }
 
-static void op_map(void)
+static void map_pages(uint64_t page, uint64_t pages, struct region_spec spec)
 {
-	uint64_t page, pages;
-	some_range(ANON_PAGES, &page, &pages);
-	while (all_free(page, pages) && page + pages < ANON_PAGES &&
-	       host[page + pages].kind == NONE)
-		pages++;
-	struct region_spec spec = { .kind = REGION_ANON,
-				    .permissions = random_one_in(3) ? RW : RWX,
-				    .share_zero = random_one_in(3) };
 	enum result r = space_map(&fix.vm.space, fix_range(page, pages), &spec);
 	if (trouble_failed(r))
 		return;
@@ -138,6 +136,28 @@ static void op_map(void)
 	regions++;
 	for (uint64_t p = page; p < page + pages; p++)
 		host[p] = (struct host_page){ ANON, spec.permissions, (unsigned)regions, 0, false };
+}
+
+static void op_map(void)
+{
+	uint64_t page, pages;
+	some_range(ANON_PAGES, &page, &pages);
+	while (all_free(page, pages) && page + pages < ANON_PAGES &&
+	       host[page + pages].kind == NONE)
+		pages++;
+	map_pages(page, pages,
+		  (struct region_spec){ .kind = REGION_ANON,
+					.permissions = random_one_in(3) ? RW : RWX,
+					.share_zero = random_one_in(3) });
+}
+
+/* In one piece again, so that a large leaf has room. */
+static void op_renew(void)
+{
+	uint64_t page = 512 * random_below(ANON_PAGES / 512);
+	if (unmap_pages(page, 512))
+		map_pages(page, 512,
+			  (struct region_spec){ .kind = REGION_ANON, .permissions = RWX });
 }
 
 static enum result move_expected(uint64_t page, uint64_t pages, uint64_t to)

@@ -402,6 +402,7 @@ static const struct random_op ops[] = {
 	{ "protect", 30, op_protect },
 	{ "unmap", 8, op_unmap },
 	{ "map", 150, op_map },
+	{ "renew", 30, op_renew },
 	{ "move", 40, op_move },
 	{ "device", 30, op_device },
 	{ "pool", 10, op_pool },
