@@ -135,7 +135,7 @@ model: ## spin looks at the protocol exhaustively, and finds each way to break i
 	$(Q)tests/model/run $(MODEL)
 
 mutants: ## breaks the code in a hundred ways, and sees a test fail; MUTANT=M5: one
-	$(Q)tools/setup x86 arm64 ppc64
+	$(Q)tools/setup x86 arm64 ppc64 guests
 	$(Q)tests/mutants/run --qemu $(MUTANT)
 
 bench: ## counted figures beside KVM's, into build/bench/$(ARCH).csv; with Linux's, minutes
