@@ -22,7 +22,7 @@ struct fake_config {
 		*tree;	     /* NULL: 4 levels of 9 bits, leaves at 0, 1 and 2, hw bits */
 	bool broadcast;	     /* arch_s2_flush reaches CPUs inside their guests */
 	bool auto_time;	     /* arch_cpu_idle moves time to its timer instead of waiting */
-	bool more_bridges;   /* FAKE_SECOND_BASE and FAKE_THIRD_BASE are there */
+	bool more_bridges;   /* segments 1 and 2 are there */
 	unsigned late_kicks; /* a CPU overlooks a kick so often before it takes it */
 };
 
@@ -123,9 +123,15 @@ void fake_console_type(const char *text);
 #define FAKE_THIRD_BASE UINT64_C(0x6004000000)
 #define FAKE_OTHER_BUS UINT64_C(0x80000000) /* of both */
 #define FAKE_OTHER_BYTES (UINT64_C(64) << 20)
+/* A second window of each, small: one below the other, with a gap; one near the last address. */
+#define FAKE_LOW_BASE UINT64_C(0x5f00000000)
+#define FAKE_LOW_BUS UINT64_C(0x7ffe0000)
+#define FAKE_HIGH_BASE UINT64_C(0x5e00000000)
+#define FAKE_HIGH_BUS (UINT64_MAX - 0x1ffff)
+#define FAKE_SMALL_BYTES UINT64_C(0x10000)
 void *fake_device(hpa_t at);
 
-/* A PCI function: 64 words, and which of their bits can be written (so BAR sizes). At most 8. */
+/* A PCI function: 64 words, and which of their bits can be written (so BAR sizes). At most 72. */
 struct fake_pci {
 	uint32_t word[64];
 	uint32_t writable[64];

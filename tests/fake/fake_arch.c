@@ -21,7 +21,7 @@
 #include "boot/bootinfo.h"
 
 #define MAX_PROGRAMS 16u
-#define MAX_PCI 8u
+#define MAX_PCI 72
 #define CONSOLE_BYTES 65536u
 
 const char arch_name[] = "fake";
@@ -333,11 +333,13 @@ bool arch_pci_window(unsigned index, struct pci_window *out)
 {
 	static const struct pci_window windows[] = {
 		{ { FAKE_DEVICE_BASE }, FAKE_DEVICE_BASE, FAKE_DEVICE_BYTES, 0 },
+		{ { FAKE_LOW_BASE }, FAKE_LOW_BUS, FAKE_SMALL_BYTES, 1 },
 		{ { FAKE_SECOND_BASE }, FAKE_OTHER_BUS, FAKE_OTHER_BYTES, 1 },
 		{ { FAKE_THIRD_BASE }, FAKE_OTHER_BUS, FAKE_OTHER_BYTES, 2 },
+		{ { FAKE_HIGH_BASE }, FAKE_HIGH_BUS, FAKE_SMALL_BYTES, 2 },
 	};
 
-	if (index > (config.more_bridges ? 2u : 0u))
+	if (index > (config.more_bridges ? 4u : 0u))
 		return false;
 	*out = windows[index];
 	return true;

@@ -31,6 +31,7 @@ static void what_is_there(void **state)
 	struct pci_function *f = pci_find(0x1234, 0x1111, 0);
 	assert_ptr_equal(f, pci_function(0));
 	assert_null(pci_find(0x1234, 0x1111, 1));
+	assert_null(pci_find(0x1234, 0x1110, 0));
 	assert_int_equal(f->bdf, DISPLAY_BDF);
 	assert_int_equal(f->class, 0x030000);
 	assert_int_equal(f->bars[0].bytes, FRAMEBUFFER_BYTES);
@@ -64,6 +65,8 @@ static void ports_and_huge_bars(void **state)
 	fake_pci_add(0x20, &f);
 	pci_scan();
 	const struct pci_bar *b = pci_function(0)->bars;
+	pci_print();
+	assert_non_null(strstr(fake_console(), "BAR 0: ports at 0xc000, 0x40 bytes\r\n"));
 	assert_true(b[0].io);
 	assert_int_equal(b[0].bytes, 64);
 	assert_int_equal(b[0].bus, 0xc000);
@@ -148,6 +151,172 @@ static void windows_behind_bridges(void **state)
 	pci_bar_place(inner, 0, place);
 	assert_int_equal(pci_bar_find_place(inner, 0, &place), OK);
 	assert_int_equal(place.v, FAKE_DEVICE_BASE); /* round again, not out of its window */
+}
+
+/* Bridges beside each other, one that nobody has numbered, and one that says more than it has. */
+static void bridges_beside_each_other(void **state)
+{
+	struct fake_pci bridge = pci_device(3, 4, 0x060400), f = pci_device(5, 6, 0x010000);
+	hpa_t place;
+
+	(void)state;
+	bridge.word[3] = 0x00010000;
+	bridge.word[6] = 0x00010100; /* bus 1: 16 MiB at 64 MiB */
+	bridge.word[8] = 0x0000fff0;
+	bridge.word[9] = 0x04f10401;
+	bridge.word[10] = bridge.word[11] = 0x40;
+	fake_pci_add(0x20, &bridge);
+	bridge.word[6] = 0x00020200; /* bus 2: the first 16 MiB */
+	bridge.word[9] = 0x00f10001;
+	fake_pci_add(0x28, &bridge);
+	bridge.word[6] = 0; /* 16 MiB at 128 MiB */
+	bridge.word[9] = 0x08f10801;
+	fake_pci_add(0x30, &bridge);
+	bridge.word[6] = 0x00030300; /* bus 3: from below the window of the host's to beyond it */
+	bridge.word[9] = 0x1ff1fff1;
+	bridge.word[10] = 0x3f;
+	pci_wide_bar(&f, 0, FAKE_DEVICE_BASE, MIB);
+	fake_pci_add(0x200, &f);
+	pci_wide_bar(&f, 0, FAKE_DEVICE_BASE + 79 * MIB, MIB);
+	fake_pci_add(0x100, &f);
+	pci_add_display(FAKE_DEVICE_BASE + 112 * MIB);
+	pci_scan();
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 1), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + MIB);
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 65 * MIB); /* behind the registers */
+	/* What no bus number says to be behind a bridge is not. */
+	assert_int_equal(pci_bar_find_place(pci_find(0x1234, 0x1111, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 144 * MIB);
+
+	fake_reset(&(struct fake_config){ .cpus = 1 });
+	fake_pci_add(0x20, &bridge);
+	pci_wide_bar(&f, 0, FAKE_DEVICE_BASE + FAKE_DEVICE_BYTES - MIB, MIB);
+	fake_pci_add(0x300, &f);
+	pci_scan();
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE);
+}
+
+/* Two windows of one segment: what has no room in the one goes to the other, and back. */
+static void two_windows(void **state)
+{
+	struct fake_pci low = pci_device(1, 1, 0x040000), high = pci_device(2, 2, 0x040000);
+	struct fake_pci all = pci_device(3, 3, 0x040000);
+	hpa_t place;
+
+	(void)state;
+	fake_reset(&(struct fake_config){ .cpus = 1, .more_bridges = true });
+	low.word[4] = (uint32_t)FAKE_LOW_BUS;
+	low.writable[4] = ~((uint32_t)FAKE_SMALL_BYTES - 1);
+	low.word[5] = (uint32_t)FAKE_OTHER_BUS; /* 128 MiB stick out of the window */
+	low.writable[5] = 0xf8000000;
+	fake_pci_add(0x10008, &low);
+	pci_wide_bar(&high, 0, FAKE_HIGH_BUS, FAKE_SMALL_BYTES);
+	pci_wide_bar(&high, 2, 0, MIB);
+	fake_pci_add(0x20008, &high);
+	pci_scan();
+	struct pci_function *f = pci_find(1, 1, 0), *g = pci_find(2, 2, 0);
+	assert_int_equal(f->bars[0].base.v, FAKE_LOW_BASE);
+	assert_int_equal(f->bars[1].base.v, 0);
+	assert_int_equal(pci_bar_find_place(f, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_SECOND_BASE);
+	pci_bar_place(f, 0, place);
+	assert_int_equal(fake_pci(0x10008)->word[4], FAKE_OTHER_BUS);
+	assert_int_equal(pci_bar_find_place(f, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_LOW_BASE);
+
+	assert_int_equal(g->bars[0].base.v, FAKE_HIGH_BASE);
+	assert_int_equal(pci_bar_find_place(g, 0, &place), OK);
+	assert_int_equal(place.v, FAKE_THIRD_BASE);
+	pci_bar_place(g, 0, place);
+	assert_int_equal(pci_bar_at(0x20008, 0) & ~UINT64_C(0xf), FAKE_OTHER_BUS);
+	pci_bar_place(g, 0, hpa(FAKE_HIGH_BASE));
+	assert_int_equal(pci_bar_at(0x20008, 0) & ~UINT64_C(0xf), FAKE_HIGH_BUS);
+	/* Nothing is left, nor behind the last address. */
+	pci_wide_bar(&all, 0, FAKE_OTHER_BUS, FAKE_OTHER_BYTES);
+	fake_pci_add(0x20010, &all);
+	pci_scan();
+	assert_int_equal(pci_bar_find_place(pci_find(2, 2, 0), 2, &place), NOT_FOUND);
+}
+
+/* Of its own segment a ROM and a bridge are in the way, of no other. */
+static void in_the_way_in_a_segment(void **state)
+{
+	struct fake_pci bridge = pci_device(3, 4, 0x060400), f = pci_device(5, 6, 0x010000);
+	struct fake_pci rom = pci_device(7, 8, 0x030000);
+	hpa_t place;
+
+	(void)state;
+	fake_reset(&(struct fake_config){ .cpus = 1, .more_bridges = true });
+	bridge.word[3] = 0x00010000;
+	bridge.word[6] = 0x00010100;
+	bridge.word[8] = 0x81108110; /* 1 MiB from 17 MiB on */
+	bridge.word[9] = 0x0000fff1;
+	fake_pci_add(0x08, &bridge);
+	bridge.word[8] = 0x82108210; /* ... from 33 MiB on */
+	fake_pci_add(0x10008, &bridge);
+	rom.word[12] = (uint32_t)FAKE_OTHER_BUS | 1;
+	fake_pci_add(0x10010, &rom);
+	f.writable[4] = 0xfff00000;
+	fake_pci_add(0x10018, &f);
+	fake_pci_add(0x10100, &f); /* behind the bridge */
+	fake_pci_add(0x20018, &f);
+	pci_scan();
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_SECOND_BASE + 16 * MIB);
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 1), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_SECOND_BASE + 33 * MIB);
+	assert_int_equal(pci_bar_find_place(pci_find(5, 6, 2), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_THIRD_BASE);
+}
+
+/* What a device cannot mean is left alone. */
+static void broken_devices(void **state)
+{
+	struct fake_pci f = pci_device(1, 2, 0x020000), card = pci_device(1, 3, 0x060700);
+
+	(void)state;
+	f.word[4] = 0x10000000;
+	f.writable[4] = 0xfff0f000; /* no power of two */
+	f.word[5] = 0x20000000;
+	f.writable[5] = 0xffffffff; /* all ones: nobody answers */
+	f.word[9] = 0x30000004;
+	f.writable[9] = 0xfff00000; /* the last says that another half follows */
+	fake_pci_add(0x20, &f);
+	card.word[3] = 0x00020000; /* a CardBus bridge: its header is another */
+	card.word[4] = 0x10000000;
+	card.writable[4] = 0xfffff000;
+	fake_pci_add(0x28, &card);
+	pci_scan();
+	const struct pci_bar *b = pci_function(0)->bars;
+	assert_int_equal(b[0].bytes, 0);
+	assert_int_equal(b[1].bytes, 0);
+	assert_int_equal(b[5].bytes, MIB);
+	assert_false(b[5].wide);
+	assert_int_equal(pci_find(1, 3, 0)->bars[0].bytes, 0);
+}
+
+/* More functions than there is room for, and more windows of bridges. */
+static void too_many(void **state)
+{
+	struct fake_pci bridge = pci_device(3, 4, 0x060400);
+	hpa_t place;
+
+	(void)state;
+	bridge.word[3] = 0x00810000; /* of several functions */
+	bridge.word[6] = 0x00010100;
+	bridge.word[8] = 0x10001000;
+	bridge.word[9] = 0x00010001; /* its first MiB */
+	bridge.word[10] = bridge.word[11] = 0x40;
+	pci_add_display(FAKE_DEVICE_BASE + 128 * MIB);
+	for (uint32_t i = 0; i < 71; i++)
+		fake_pci_add(0x18 + i, &bridge);
+	pci_scan();
+	assert_non_null(pci_function(PCI_MAX_FUNCTIONS - 1));
+	assert_null(pci_function(PCI_MAX_FUNCTIONS));
+	assert_int_equal(pci_bar_find_place(pci_function(0), 0, &place), OK);
+	assert_int_equal(place.v, FAKE_DEVICE_BASE + 144 * MIB);
 }
 
 /* A host bridge of its own: its functions have other addresses than the host has for them. */
@@ -248,6 +417,8 @@ static void bars_without_a_place(void **state)
 	f.word[1] = 0;
 	fake_pci_add(0x40, &f);
 	narrow.writable[4] = 0xfff00000; /* 32 bits, and the window lies above */
+	narrow.word[5] = 0xc001;	 /* ports have a place, or none, of their own */
+	narrow.writable[5] = 0xffc0;
 	fake_pci_add(0x48, &narrow);
 	pci_scan();
 	assert_int_equal(pci_assign(pci_find(9, 9, 0), 0, &bar), OK);
@@ -257,6 +428,9 @@ static void bars_without_a_place(void **state)
 	assert_int_equal(pci_bar_at(0x40, 4), FAKE_DEVICE_BASE); /* it had one, and keeps it */
 	assert_true(pci_decodes(0x40));
 	assert_int_equal(pci_assign(pci_find(8, 8, 0), 0, &bar), NOT_FOUND);
+	assert_int_equal(bar, 0);
+	bar = 9; /* nobody wants it, but its decode cannot go on without a place for it */
+	assert_int_equal(pci_assign(pci_find(8, 8, 0), 1, &bar), NOT_FOUND);
 	assert_int_equal(bar, 0);
 	/* What firmware placed where no window shows it may stay there, if nobody wants it. */
 	narrow.word[4] = 0x10000000;
@@ -276,6 +450,11 @@ int main(void)
 		cmocka_unit_test_setup(ports_and_huge_bars, begin),
 		cmocka_unit_test_setup(functions_and_bridges, begin),
 		cmocka_unit_test_setup(windows_behind_bridges, begin),
+		cmocka_unit_test_setup(bridges_beside_each_other, begin),
+		cmocka_unit_test_setup(two_windows, begin),
+		cmocka_unit_test_setup(in_the_way_in_a_segment, begin),
+		cmocka_unit_test_setup(broken_devices, begin),
+		cmocka_unit_test_setup(too_many, begin),
 		cmocka_unit_test_setup(another_segment, begin),
 		cmocka_unit_test_setup(bars_move, begin),
 		cmocka_unit_test_setup(a_full_window, begin),

@@ -129,6 +129,24 @@ static void all_cpus_are_seen_to_leave(void **state)
 		pthread_join(threads[i], NULL);
 }
 
+/* The VM's only vCPU, where it is another CPU that gives the notice: an owner's, the operator's. */
+static void an_only_vcpu_is_seen_to_leave(void **state)
+{
+	(void)state;
+	struct vcpu *first = fix.vm.vcpus[0];
+	unsigned count = fix.vm.vcpu_count;
+	pthread_t threads[2];
+
+	fix.vm.vcpus[0] = &fix.vcpus[1];
+	fix.vm.vcpu_count = 1;
+	start(threads, 1, stays_until_kicked);
+	assert_result(OK, drop(3));
+	assert_int_equal(atomic_load(&left), 1);
+	pthread_join(threads[1], NULL);
+	fix.vm.vcpus[0] = first;
+	fix.vm.vcpu_count = count;
+}
+
 static void another_stay_is_not_waited_for(void **state)
 {
 	(void)state;
@@ -219,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_cpus_are_seen_to_leave),
+		TEST(an_only_vcpu_is_seen_to_leave),
 		TEST(another_stay_is_not_waited_for),
 		TEST(who_moved_to_another_cpu_is_not_waited_for),
 		TEST(who_is_outside_obeys_as_it_goes_in),
