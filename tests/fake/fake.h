@@ -24,6 +24,8 @@ struct fake_config {
 	bool auto_time;	     /* arch_cpu_idle moves time to its timer instead of waiting */
 	bool more_bridges;   /* segments 1 and 2 are there */
 	unsigned late_kicks; /* a CPU overlooks a kick so often before it takes it */
+	unsigned dead_cpu;   /* not 0: this one does not start */
+	const char *missing; /* what arch_init says; NULL: nothing is */
 };
 
 /* Everything as after a reset. Call it first in each test; RAM is env_ram's and is not touched. */

@@ -83,7 +83,8 @@ void fake_reset(const struct fake_config *c)
 
 const char *arch_init(struct bootinfo *boot)
 {
-	return boot->magic == BOOTINFO_MAGIC ? NULL : "the hand-over is not of this version";
+	return boot->magic == BOOTINFO_MAGIC ? config.missing
+					     : "the hand-over is not of this version";
 }
 
 /* ---- CPUs ------------------------------------------------------------------------------------ */
@@ -113,6 +114,8 @@ enum result arch_cpu_start(unsigned cpu)
 
 	if (cpu == 0 || cpu >= config.cpus)
 		return BAD_ARGUMENT;
+	if (cpu == config.dead_cpu)
+		return NOT_FOUND;
 	if (cpus[cpu].up)
 		return OK;
 	if (pthread_create(&thread, NULL, cpu_thread, (void *)(uintptr_t)cpu) != 0)

@@ -163,11 +163,13 @@ struct run {
 	const char *slots;	    /* further text of that VM's node */
 	unsigned vcpus;		    /* of that VM; 0: 1 */
 	unsigned cpus;		    /* of the host; 0: 1 */
-	unsigned late_kicks;	    /* as in struct fake_config */
-	uint64_t pages;		    /* of RAM; 0: 16 MiB more than the loader's */
-	const struct step *script;  /* of vCPU 0 */
-	const struct step *second;  /* of a vCPU started at RUN_SECOND */
-	const char *type;	    /* typed on the console */
+	unsigned late_kicks;	    /* as in struct fake_config; so are these */
+	unsigned dead_cpu;
+	const char *missing;
+	uint64_t pages;		   /* of RAM; 0: 16 MiB more than the loader's */
+	const struct step *script; /* of vCPU 0 */
+	const struct step *second; /* of a vCPU started at RUN_SECOND */
+	const char *type;	   /* typed on the console */
 	/* A last change to what hv_main is given. */
 	void (*meddle)(struct bootinfo *boot);
 };
@@ -271,8 +273,11 @@ static inline void run_child(const struct run *r)
 	alarm(RUN_SECONDS);
 	env_ram(hpa_to_pfn(hpa(RUN_BASE)), pages);
 	env_cpu(0);
-	fake_reset(&(struct fake_config){
-		.cpus = r->cpus ? r->cpus : 1, .auto_time = true, .late_kicks = r->late_kicks });
+	fake_reset(&(struct fake_config){ .cpus = r->cpus ? r->cpus : 1,
+					  .auto_time = true,
+					  .late_kicks = r->late_kicks,
+					  .dead_cpu = r->dead_cpu,
+					  .missing = r->missing });
 	fake_end = run_over;
 	first.steps = r->script;
 	second.steps = r->second;

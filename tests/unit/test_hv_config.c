@@ -358,6 +358,29 @@ static void names_are_unique(void **state)
 	assert_string_equal(why, "/devices/d1: there is another device of this name");
 }
 
+static void sections_are_unique(void **state)
+{
+	(void)state;
+	size_t bytes = compile(DT "host { }; hosd { }; };");
+	unsigned char *node = memmem(blob, bytes, "hosd", 5);
+
+	node[3] = 't';
+	assert_int_equal(config_parse(blob, bytes, &c, why, sizeof(why)), BAD_ARGUMENT);
+	assert_string_equal(why, "/host: it is there twice");
+}
+
+/* Older trees have no sizes of their parts; and dtc may be told to write the older phandle too. */
+static void trees_of_other_versions(void **state)
+{
+	(void)state;
+	size_t bytes = compile(VM("linux,phandle = <7>;"));
+
+	assert_int_equal(config_parse(blob, bytes, &c, why, sizeof(why)), OK);
+	blob[23] = 16; /* the version, big-endian at 20 */
+	assert_int_equal(config_parse(blob, bytes, &c, why, sizeof(why)), BAD_ARGUMENT);
+	assert_non_null(strstr(why, "the configuration is not a device tree"));
+}
+
 static void properties_are_unique(void **state)
 {
 	(void)state;
@@ -451,6 +474,8 @@ int main(void)
 		cmocka_unit_test(too_many),
 		cmocka_unit_test(names_are_unique),
 		cmocka_unit_test(properties_are_unique),
+		cmocka_unit_test(sections_are_unique),
+		cmocka_unit_test(trees_of_other_versions),
 		cmocka_unit_test(damaged_blobs),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(modules_must_be_there),

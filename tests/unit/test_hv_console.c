@@ -270,6 +270,36 @@ static void what_is_typed_ahead_is_kept(void **state)
 	free(m);
 }
 
+/* As on a serial line, what has no room is lost: beyond the UART's and the console's own. */
+static void what_is_typed_too_early_is_lost(void **state)
+{
+	char text[1001];
+	unsigned heard = 0;
+
+	(void)state;
+	begin(0);
+	fake_console_type("a"); /* there is no VM yet */
+	console_poll();
+	begin(1);
+	fake_console_type("b"); /* it has no board yet */
+	console_poll();
+	struct machine *m = board(&vm[0]);
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	fake_console_type(text);
+	do
+		console_poll();
+	while (serial_read(m) != '\0' && heard++ < 1000);
+	assert_in_range(heard, 256, 300);
+	fake_console_type("y"); /* it hears again */
+	console_poll();
+	assert_int_equal(serial_read(m), 'y');
+	atomic_store(&vm[0].state, VM_ENDED);
+	fake_console_type("z"); /* nobody is left, and nobody is harmed */
+	console_poll();
+	free(m);
+}
+
 static void the_monitor_has_the_input(void **state)
 {
 	(void)state;
@@ -358,6 +388,7 @@ int main(void)
 		cmocka_unit_test_teardown(prompts_appear, end),
 		cmocka_unit_test_teardown(a_line_without_end, end),
 		cmocka_unit_test_teardown(input_goes_to_the_focus, end),
+		cmocka_unit_test_teardown(what_is_typed_too_early_is_lost, end),
 		cmocka_unit_test_teardown(what_is_typed_ahead_is_kept, end),
 		cmocka_unit_test_teardown(the_monitor_has_the_input, end),
 		cmocka_unit_test_teardown(commands_refuse, end),

@@ -117,6 +117,41 @@ static void pages_of_a_guest(void **state)
 	assert_answer("notices", "0 active; 0 faults ask for their turn");
 }
 
+/* What a fault that must wait shows of itself, which no command comes in the middle of. */
+static bool look_at_turns(struct vm *vm)
+{
+	struct vcpu *v = vm->vcpus[1];
+
+	v->turn.asked = true;
+	bool good = monitor_command("vcpus");
+	v->turn.mine = true;
+	good = good && monitor_command("vcpus");
+	v->turn.mine = v->turn.asked = false;
+	return good;
+}
+
+static void vcpus_that_wait(void **state)
+{
+	static const struct step script[] = { DO(look_at_turns), END };
+
+	(void)state;
+	run_well(&(struct run){ .script = script, .vcpus = 2 });
+	assert_said(" registers refused, asks for its turn\r\n");
+	assert_said(" registers refused, has its turn\r\n");
+}
+
+/* A pinned page that no guest has touched. */
+static void an_untouched_page(void **state)
+{
+	static const struct step script[] = { TRY(pin, AREA, 0, 0, 0), DO(type_now), HALT, END };
+
+	(void)state;
+	run_typing("\x1d"
+		   "why 200\rquit\r",
+		   (struct run){ .script = script, .host = SMALL });
+	assert_answer("why 200", "references 2, pins 1\r\n"); /* not young */
+}
+
 /* A pinned page without a leaf, one in a large block, and a large leaf. */
 static void holds_without_a_leaf(void **state)
 {
@@ -302,10 +337,11 @@ static void a_line_is_edited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pages_of_a_guest), cmocka_unit_test(holds_without_a_leaf),
-		cmocka_unit_test(narrowed_regions), cmocka_unit_test(many_memslots),
-		cmocka_unit_test(a_vm_s_fate),	    cmocka_unit_test(one_of_two),
-		cmocka_unit_test(a_line_is_edited),
+		cmocka_unit_test(pages_of_a_guest),  cmocka_unit_test(holds_without_a_leaf),
+		cmocka_unit_test(narrowed_regions),  cmocka_unit_test(many_memslots),
+		cmocka_unit_test(a_vm_s_fate),	     cmocka_unit_test(one_of_two),
+		cmocka_unit_test(a_line_is_edited),  cmocka_unit_test(vcpus_that_wait),
+		cmocka_unit_test(an_untouched_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

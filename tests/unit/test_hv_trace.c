@@ -100,6 +100,29 @@ static void merged_by_time(void **state)
 				     "counted, 2^9 pages: "));
 }
 
+/* A CPU's records come in its order, whatever another's clock says; and old ones keep their time.
+ */
+static void of_two_cpus_the_older_comes_first(void **state)
+{
+	(void)state;
+	event(0, 0xb0);
+	event(1, 0xb1);
+	event(0, 0xb2);
+	fake_time_advance(UINT64_C(10) << 32);
+	event(1, 0xb3);
+	trace_print(10);
+	const char *text = fake_console();
+	const char *at = text;
+	for (unsigned i = 0; i < 4; i++) {
+		char gfn[16];
+		snprintf(gfn, sizeof(gfn), "gfn %#x ", 0xb0 + i);
+		const char *next = strstr(text, gfn);
+		assert_true(next != NULL && next > at);
+		at = next;
+	}
+	assert_int_equal(strncmp(text, "   100.00", 9), 0);
+}
+
 static void the_newest_win(void **state)
 {
 	(void)state;
@@ -248,6 +271,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(merged_by_time, begin, end),
+		cmocka_unit_test_setup_teardown(of_two_cpus_the_older_comes_first, begin, end),
 		cmocka_unit_test_setup_teardown(the_newest_win, begin, end),
 		cmocka_unit_test_setup_teardown(the_dump_is_for_programs, begin, end),
 		cmocka_unit_test_setup_teardown(it_can_be_without_memory, begin, end),

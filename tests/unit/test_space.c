@@ -43,6 +43,32 @@ static enum result map_spec(struct region_spec spec)
 
 /* ---- Mapping ------------------------------------------------------------------------------ */
 
+/* P8: so many regions has a space, and no more; what is refused leaves it as it was. */
+static void p8_regions_have_a_limit(void **state)
+{
+	enum result r = OK;
+	uint64_t count = 0;
+	struct region found;
+	(void)state;
+	keeper_end(&keeper);
+	world_end();
+	world_begin(16384, true); /* so much that a larger table had room */
+	keeper_begin(&keeper);
+	for (; r == OK; count += r == OK) {
+		struct region_spec spec = anon(RW);
+		r = space_map(&world.space, hva_range(page(2 * count), PAGE_SIZE), &spec);
+	}
+	assert_int_equal(r, OUT_OF_MEMORY);
+	assert_in_range(count, 65536, 2 * 65536); /* as many as the last table has room for */
+	pfn_t larger;				  /* it was not for want of memory */
+	assert_result(OK, block_alloc(FRAME_TABLE, 11, alice, &larger));
+	assert_result(OK, block_free(larger, 11, alice));
+	assert_true(space_region_at(&world.space, page(2 * count - 2), &found));
+	assert_false(space_region_at(&world.space, page(2 * count), &found));
+	assert_result(OK, unmap(page(0), PAGE_SIZE));
+	map(page(2 * count), PAGE_SIZE, anon(RW));
+}
+
 /* H1, H2: what is no region is refused with its reason. */
 static void h2_specs_are_checked(void **state)
 {
@@ -600,6 +626,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(p8_regions_have_a_limit),
 		TEST(h2_specs_are_checked),
 		TEST(ranges_are_checked),
 		TEST(regions_do_not_overlap),
