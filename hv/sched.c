@@ -266,6 +266,11 @@ static uint64_t boards_next(void)
 	return next;
 }
 
+static void timer_set(const struct sched_cpu *c)
+{
+	arch_timer_set(c->armed == NEVER ? 0 : c->armed);
+}
+
 static void timer_arm(struct sched_cpu *c, unsigned cpu)
 {
 	uint64_t when = boards_next();
@@ -279,7 +284,7 @@ static void timer_arm(struct sched_cpu *c, unsigned cpu)
 	}
 	/* 0 would mean "none" to the architecture, and a time that has passed is as good as now. */
 	c->armed = when == 0 ? 1 : when;
-	arch_timer_set(when == NEVER ? 0 : c->armed);
+	timer_set(c);
 }
 
 void sched_timer_update(void)
@@ -317,23 +322,26 @@ static void console_turn(uint64_t now)
 		console_poll();
 }
 
-static uint64_t housekeeping(void)
+static void housekeeping(uint64_t now)
 {
-	uint64_t now = arch_time_ns();
-
 	boards_tick(now);
 	console_turn(now);
 	grace_poll();
-	return now;
 }
 
 bool sched_interrupted(void)
 {
 	unsigned cpu = arch_cpu_id();
 	struct sched_cpu *c = &cpus[cpu];
-	uint64_t now = housekeeping();
+	uint64_t now = arch_time_ns();
 
-	/* The timer fires once: whatever the interrupt was, it is set anew. */
+	/* The timer fires once: whatever the interrupt was, it is set anew. Before its time nothing
+	 * is due: somebody has kicked this CPU out of its guest. */
+	if (now < c->armed) {
+		timer_set(c);
+		return false;
+	}
+	housekeeping(now);
 	timer_arm(c, cpu);
 	return now >= c->slice_end;
 }
@@ -373,7 +381,9 @@ static void doze(struct sched_cpu *c, unsigned cpu)
 void sched_turn(unsigned cpu)
 {
 	struct sched_cpu *c = &cpus[cpu];
-	uint64_t now = housekeeping();
+	uint64_t now = arch_time_ns();
+
+	housekeeping(now);
 	struct vcpu *v = take(cpu);
 
 	if (v != NULL)

@@ -104,6 +104,9 @@ bool fake_access(struct arch_s2 *s2, gpa_t at, enum access access, void *data, s
 /* Moves time on; CPUs that idle look at their timers. */
 void fake_time_advance(uint64_t ns);
 
+/* What this CPU's timer is set to (arch_timer_set); 0: it is not. */
+uint64_t fake_timer(void);
+
 /* Bytes that arch_guest_sync was told of since the program began, before reads and after writes. */
 extern struct fake_sync {
 	uint64_t read, written;

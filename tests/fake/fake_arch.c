@@ -291,6 +291,11 @@ void arch_timer_set(uint64_t when_ns)
 	cpus[env_cpu_number()].timer_ns = when_ns;
 }
 
+uint64_t fake_timer(void)
+{
+	return cpus[env_cpu_number()].timer_ns;
+}
+
 void fake_pci_add(uint32_t bus_device_function, const struct fake_pci *function)
 {
 	if (pci_count == MAX_PCI)

@@ -9,6 +9,7 @@
 
 #include "arch/arch.h"
 #include "hv/config.h"
+#include "hv/sched.h"
 
 #define FAR UINT64_C(0x140000000) /* no memory there */
 
@@ -72,6 +73,29 @@ static void halts_for_good_under_interrupts(void **state)
 	static const struct step script[] = { PIC_AND_PIT, DO(irqs_off), HALT, END };
 	run(&(struct run){ .script = script });
 	assert_ended("status=0 reason=halted");
+}
+
+/* Whatever the interrupt was, the timer is set again for what was due, the slice's end at last. */
+static bool interrupted_early(struct vm *vm)
+{
+	(void)vm;
+	uint64_t due = fake_timer();
+	arch_timer_set(0); /* it fires once */
+	return due > arch_time_ns() && !sched_interrupted() && fake_timer() == due;
+}
+
+static bool interrupted_late(struct vm *vm)
+{
+	(void)vm;
+	fake_time_advance(UINT64_C(1000000000));
+	return sched_interrupted() && fake_timer() != 0;
+}
+
+static void an_interrupt_sets_the_timer_again(void **state)
+{
+	(void)state;
+	static const struct step script[] = { DO(interrupted_early), DO(interrupted_late), END };
+	run_well(&(struct run){ .script = script });
 }
 
 /* P8: pc, gpa, access, memslot, class, verdict, and the registers; the VM ends, the host does not.
@@ -507,6 +531,7 @@ static void a_vm_too_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_interrupt_sets_the_timer_again),
 		cmocka_unit_test(powers_off),
 		cmocka_unit_test(exits_with_a_value),
 		cmocka_unit_test(resets),
