@@ -138,9 +138,7 @@ static __attribute__((noinline)) uint64_t large_remove(struct s2 *s2, struct tab
 	return out.leaves;
 }
 
-static inline __attribute__((always_inline)) uint64_t range_remove(struct s2 *s2,
-								   struct gfn_range range)
-	REQUIRES(s2->consumer.lock)
+uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
 {
 	const uint64_t pages = range.end.v - range.start.v, entries = table_entries(0);
 
@@ -157,11 +155,6 @@ static inline __attribute__((always_inline)) uint64_t range_remove(struct s2 *s2
 	if (leaves != 0)
 		shootdown(s2, range);
 	return leaves;
-}
-
-uint64_t s2_remove_locked(struct s2 *s2, struct gfn_range range)
-{
-	return range_remove(s2, range);
 }
 
 /* ---- Looking ------------------------------------------------------------------------------ */
@@ -226,43 +219,75 @@ static unsigned order_above(uint64_t pages)
 	return pages <= 1 ? 0 : 64 - (unsigned)__builtin_clzll(pages - 1);
 }
 
+static __attribute__((noinline)) enum result notice_say(struct vm *vm, struct hva_range range,
+							uint64_t removed)
+{
+	explain_notice(vm, range, removed);
+	return OK;
+}
+
+/* The notice over a range of 2^order pages, rounded up, has removed so many leaves. */
+static inline enum result notice_note(struct vm *vm, struct hva_range range, unsigned order,
+				      uint64_t removed)
+{
+	trace(TRACE_NOTICE, vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
+	      order, OK);
+	return __builtin_expect(explain_is_on(), 0) ? notice_say(vm, range, removed) : OK;
+}
+
 /* Where any number of memslots may show the range, or some of it. */
-static __attribute__((noinline)) uint64_t shown_remove(struct s2 *s2, const struct slot_table *t,
-						       struct hva_range range)
+static __attribute__((noinline)) enum result invalidate_shown(struct s2 *s2, struct hva_range range,
+							      const struct slot_table *t)
 	REQUIRES(s2->consumer.lock)
 {
-	uint64_t removed = 0;
+	uint64_t removed = 0, pages = (range.end.v - range.start.v) >> PAGE_SHIFT;
 	uint32_t at = 0;
+	const struct slot *s = t != NULL ? slot_showing(t, range, &at) : NULL;
 
-	for (const struct slot *s = slot_showing(t, range, &at); s != NULL;
-	     s = slot_showing(t, range, &at))
+	for (; s != NULL; s = slot_showing(t, range, &at))
 		removed += s2_remove_locked(s2, slot_gfns(s, intersection(range, slot_hvas(s))));
-	return removed;
+	return notice_note(s2->vm, range, order_above(pages), removed);
+}
+
+/* A page's leaf is removed; other CPUs may be in the guest, and the flush does not reach them. */
+static __attribute__((noinline)) enum result invalidate_inside(struct s2 *s2,
+							       struct hva_range range)
+	REQUIRES(s2->consumer.lock)
+{
+	shootdown_inside(s2);
+	return notice_note(s2->vm, range, 0, 1);
 }
 
 /*
  * N4 (3): every place where a memslot shows the range. The table of memslots can neither change nor
- * go while the notice is active (N4 (1)), so no read section is needed.
+ * go while the notice is active (N4 (1)), so no read section is needed. Most notices are about one
+ * page, which one memslot shows by the table at hand: that is done here, and everything else is
+ * the end of this function, so that nothing need be kept for later.
  */
 static enum result s2_invalidate(struct consumer *c, struct hva_range range, enum notice_mode mode)
 	NO_LOCK_ANALYSIS /* the caller holds c->lock, which is s2->consumer.lock under another name
 			  */
 {
 	struct s2 *s2 = s2_of(c);
-	struct vm *vm = s2->vm;
-	uint64_t removed = 0, pages = (range.end.v - range.start.v) >> PAGE_SHIFT;
+	uint64_t removed = 0;
 
 	(void)mode;
-	const struct slot_table *t = atomic_load_explicit(&vm->slots, memory_order_acquire);
+	const struct slot_table *t = atomic_load_explicit(&s2->vm->slots, memory_order_acquire);
 	const struct slot *near = t != NULL ? slot_near(t, range) : NULL;
-	if (near != NULL)
-		removed = range_remove(s2, slot_gfns(near, range));
-	else if (t != NULL)
-		removed = shown_remove(s2, t, range);
-	trace(TRACE_NOTICE, vm->id, gfn(range.start.v >> PAGE_SHIFT), pfn(removed), FRAME_FREE,
-	      order_above(pages), OK);
-	explain_notice(vm, range, removed);
-	return OK;
+	if (near == NULL || (range.start.v ^ (range.end.v - 1)) >= PAGE_SIZE)
+		return invalidate_shown(s2, range, t);
+	gfn_t n = gfn(near->gfns.start.v + ((range.start.v - near->hva.v) >> PAGE_SHIFT));
+	if (table_number(n, 0) != s2->near[0].number)
+		return invalidate_shown(s2, range, t);
+	uint64_t *at = &s2->near[0].table[entry_index(0, n)];
+	if (entry_load(at) != 0) {
+		leaf_remove(s2, at, 0);
+		mm_step("s2_removed", s2);
+		if (!shootdown_flush(s2, (struct gfn_range){ n, gfn(n.v + 1) }))
+			return invalidate_inside(s2, range);
+		removed = 1;
+	}
+	return notice_note(s2->vm, range, 0, removed);
 }
 
 static void s2_released(struct consumer *c)

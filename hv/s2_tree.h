@@ -51,11 +51,14 @@ static inline uint64_t *root_of(const struct s2 *s2)
  */
 static inline void leaf_fold(struct s2_entry leaf)
 {
-	if (!(leaf.attrs & S2_COUNTED))
+	/* The others need not be decoded. */
+	uint32_t attrs = leaf.attrs & (S2_COUNTED | S2_YOUNG | S2_DIRTY);
+
+	if (!(attrs & S2_COUNTED))
 		return;
 	MM_ASSERT(frame_class(leaf.pfn) == FRAME_COUNTED);
-	uint32_t marks = (leaf.attrs & S2_YOUNG ? FRAME_YOUNG : 0) |
-			 (leaf.attrs & S2_DIRTY ? FRAME_DIRTY : 0);
+	uint32_t marks =
+		(attrs & S2_YOUNG ? FRAME_YOUNG : 0) | (attrs & S2_DIRTY ? FRAME_DIRTY : 0);
 	if (marks != 0)
 		frame_mark(frame_counted(leaf.pfn), marks);
 }

@@ -37,8 +37,9 @@ static void wait_outside(struct vcpu *v, struct stay s)
 }
 
 /* All are kicked before any is waited for. */
-static __attribute__((noinline)) void drive_out(struct vm *vm)
+__attribute__((noinline)) void shootdown_inside(struct s2 *s2)
 {
+	const struct vm *vm = s2->vm;
 	struct stay stays[VM_MAX_VCPUS];
 
 	for (unsigned i = 0; i < vm->vcpu_count; i++)
@@ -50,16 +51,20 @@ static __attribute__((noinline)) void drive_out(struct vm *vm)
 }
 
 /* Part of a removal where the linker can see both. */
-__attribute__((always_inline)) void shootdown(struct s2 *s2, struct gfn_range range)
+__attribute__((always_inline)) bool shootdown_flush(struct s2 *s2, struct gfn_range range)
 {
-	struct vm *vm = s2->vm;
+	const struct vm *vm = s2->vm;
 
 	s2->flushes++;
 	if (arch_s2_flush(&s2->arch, range))
-		return;
+		return true;
 	/* seq_cst: as in kick_if_inside. An only vCPU is mostly the one that gives the notice. */
-	if (vm->vcpu_count == 1 &&
-	    atomic_load_explicit(&vm->vcpus[0]->in_guest, memory_order_seq_cst) == 0)
-		return;
-	drive_out(vm);
+	return vm->vcpu_count == 1 &&
+	       atomic_load_explicit(&vm->vcpus[0]->in_guest, memory_order_seq_cst) == 0;
+}
+
+void shootdown(struct s2 *s2, struct gfn_range range)
+{
+	if (!shootdown_flush(s2, range))
+		shootdown_inside(s2);
 }

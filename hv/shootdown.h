@@ -26,4 +26,9 @@
  */
 void shootdown(struct s2 *s2, struct gfn_range range) REQUIRES(s2->consumer.lock);
 
+/* The same in two halves, for who has nothing to keep between them: flushes, and whether that was
+ * all; else whoever may be inside is driven out. */
+bool shootdown_flush(struct s2 *s2, struct gfn_range range) REQUIRES(s2->consumer.lock);
+void shootdown_inside(struct s2 *s2) REQUIRES(s2->consumer.lock);
+
 #endif

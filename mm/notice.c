@@ -34,6 +34,20 @@ static inline bool state_change(struct notifier *nf, uint32_t *seen, uint32_t ne
 						     memory_order_relaxed);
 }
 
+/* One notice more. acquire, as above; it has nothing to show yet. */
+static inline bool state_enter(struct notifier *nf, uint32_t seen)
+{
+	return atomic_compare_exchange_weak_explicit(&nf->state, &seen, seen + ONE(NOTIFIER_ACTIVE),
+						     memory_order_acquire, memory_order_relaxed);
+}
+
+/* One less, that has nobody to tell. release, as above; it looks at nothing more. */
+static inline bool state_leave(struct notifier *nf, uint32_t seen)
+{
+	return atomic_compare_exchange_weak_explicit(&nf->state, &seen, seen - ONE(NOTIFIER_ACTIVE),
+						     memory_order_release, memory_order_relaxed);
+}
+
 /* Tells everybody that who was refused may try again. The caller is one of the walkers. */
 static void tell(struct notifier *nf)
 {
@@ -157,8 +171,10 @@ static uint32_t closed_to(enum notice_mode mode)
 	return NOTIFIER_TURNS | NOTIFIER_SLOTS | (mode == NOTICE_SLOTS ? NOTIFIER_ACTIVE : 0);
 }
 
-static __attribute__((noinline)) bool admit_or_wait(struct notifier *nf, enum notice_mode mode)
+static __attribute__((noinline)) bool admit_or_wait(const struct notice *n)
 {
+	struct notifier *nf = n->notifier;
+	const enum notice_mode mode = n->mode;
 	const uint32_t more = ONE(NOTIFIER_ACTIVE) + (mode == NOTICE_SLOTS ? NOTIFIER_SLOTS : 0);
 	uint32_t seen = state_look(nf);
 
@@ -179,24 +195,25 @@ static __attribute__((noinline)) bool admit_or_wait(struct notifier *nf, enum no
  * N4 (1): counts the notice as active, unless somebody's turn or a change of memslots keeps it out.
  * A reader under a consumer's lock that was taken after ours sees it (N5).
  */
-static inline bool notice_admit(struct notifier *nf, enum notice_mode mode)
+static inline bool notice_admit(const struct notice *n)
 {
+	struct notifier *nf = n->notifier;
 	const uint32_t closed = NOTIFIER_TURNS | NOTIFIER_SLOTS | NOTIFIER_LIST;
 	uint32_t seen = state_look(nf);
 
 	MM_ASSERT((seen & NOTIFIER_ACTIVE) != NOTIFIER_ACTIVE);
-	if (__builtin_expect(mode != NOTICE_SLOTS && !(seen & closed), 1) &&
-	    __builtin_expect(state_change(nf, &seen, seen + ONE(NOTIFIER_ACTIVE)), 1))
+	if (__builtin_expect(n->mode != NOTICE_SLOTS && !(seen & closed), 1) &&
+	    __builtin_expect(state_enter(nf, seen), 1))
 		return true;
-	return admit_or_wait(nf, mode);
+	return admit_or_wait(n);
 }
 
 static inline void notice_dismiss(struct notifier *nf, enum notice_mode mode)
 {
 	uint32_t seen = state_look(nf);
 
-	if (__builtin_expect(mode != NOTICE_SLOTS && !(seen & NOTIFIER_TELL), 1) &&
-	    __builtin_expect(state_change(nf, &seen, seen - ONE(NOTIFIER_ACTIVE)), 1))
+	if (__builtin_expect(!(seen & (NOTIFIER_TELL | NOTIFIER_SLOTS)), 1) &&
+	    __builtin_expect(state_leave(nf, seen), 1))
 		return;
 	state_end(nf, ONE(NOTIFIER_ACTIVE), mode == NOTICE_SLOTS ? NOTIFIER_SLOTS : 0);
 }
@@ -207,8 +224,8 @@ static struct hva_range hull_of(struct hva_range a, struct hva_range b)
 				   a.end.v > b.end.v ? a.end : b.end };
 }
 
-/* N3: a notice begins inside other open ones. What those cover stays covered; if the consumer
- * refuses, the hull is again what it was. */
+/* N3: a notice begins inside other open ones, and is counted. What those cover stays covered; if
+ * the consumer refuses, the hull is again what it was. */
 static __attribute__((noinline)) enum result consumer_begin_nested(struct consumer *c,
 								   const struct notice *n)
 	REQUIRES(c->lock)
@@ -217,14 +234,11 @@ static __attribute__((noinline)) enum result consumer_begin_nested(struct consum
 	enum result r = OK;
 
 	c->hull = hull_of(before, n->range);
-	c->open++;
 	mm_step("notice_open_raised", c);
 	if (c->kind == CONSUMER_TABLE)
 		r = c->ops->invalidate(c, n->range, n->mode);
-	if (r != OK) {
-		c->open--;
+	if (r != OK)
 		c->hull = before;
-	}
 	return r;
 }
 
@@ -234,17 +248,18 @@ static inline enum result consumer_begin(struct consumer *c, const struct notice
 	enum result r = OK;
 
 	spin_lock(&c->lock);
-	if (__builtin_expect(c->open == 0, 1)) {
+	uint32_t others = c->open;
+	c->open = others + 1;
+	if (__builtin_expect(others == 0, 1)) {
 		c->hull = n->range;
-		c->open = 1;
 		mm_step("notice_open_raised", c);
 		if (c->kind == CONSUMER_TABLE)
 			r = c->ops->invalidate(c, n->range, n->mode);
-		if (r != OK)
-			c->open = 0;
 	} else {
 		r = consumer_begin_nested(c, n);
 	}
+	if (__builtin_expect(r != OK, 0))
+		c->open--;
 	spin_unlock(&c->lock);
 	return r;
 }
@@ -298,13 +313,13 @@ static __attribute__((noinline)) enum result notice_undo(struct notice *n, const
 enum result notice_begin(struct notice *n, struct notifier *nf, struct hva_range range,
 			 enum notice_mode mode)
 {
-	if (__builtin_expect(!notice_admit(nf, mode), 0))
-		return BUSY;
 	*n = (struct notice){ nf, range, mode };
-	mm_step("notice_active", nf);
-	if (nf->caches != 0)
-		caches_invalidate(nf, range);
-	for (struct consumer *c = nf->consumers; c != NULL; c = c->next) {
+	if (__builtin_expect(!notice_admit(n), 0))
+		return BUSY;
+	mm_step("notice_active", n->notifier);
+	if (n->notifier->caches != 0)
+		caches_invalidate(n->notifier, n->range);
+	for (struct consumer *c = n->notifier->consumers; c != NULL; c = c->next) {
 		enum result r = consumer_begin(c, n);
 		if (__builtin_expect(r != OK, 0))
 			return notice_undo(n, c, r);

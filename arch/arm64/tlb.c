@@ -134,9 +134,9 @@ static void forget_pages(uint64_t n, uint64_t pages)
 	}
 }
 
-bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
+/* Several pages, or the guest's VMID is not the loaded one. */
+static __attribute__((noinline)) void flush(const struct arch_s2 *s2, struct gfn_range range)
 {
-	dsb(ishst); /* the entries' removal is seen by every walker */
 	uint64_t was = select(s2), pages = range.end.v - range.start.v;
 
 	if (pages > (stage2.ranges ? RANGED_PAGES_MAX : NAMED_PAGES_MAX)) {
@@ -149,6 +149,21 @@ bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
 	dsb(ish);
 	isb();
 	select_back(s2, was);
+}
+
+/* One page of the guest that runs here is the most frequent, and little enough to be inlined. */
+bool arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
+{
+	dsb(ishst); /* the entries' removal is seen by every walker */
+	if (range.end.v - range.start.v == 1 && read_sysreg(vttbr_el2) == stage2_vttbr(s2)) {
+		__asm__ volatile("tlbi ipas2e1is, %0" : : "r"(range.start.v) : "memory");
+		dsb(ish);
+		__asm__ volatile("tlbi vmalle1is" : : : "memory");
+		dsb(ish);
+		isb();
+	} else {
+		flush(s2, range);
+	}
 	return true;
 }
 
