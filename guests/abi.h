@@ -110,18 +110,18 @@ enum tenure_class {
 
 /* what of the call `query`. Answers: see each. */
 enum tenure_query {
-	TENURE_QUERY_CLASS = 0,	      /* enum tenure_class; nothing there: NO_BACKING, NO_MEMSLOT */
-	TENURE_QUERY_PFN = 1,	      /* the pfn that the host has for it */
-	TENURE_QUERY_LEAF = 2,	      /* level of the stage-2 leaf + 1, 0: no leaf */
-	TENURE_QUERY_REFS = 3,	      /* references of the frame */
-	TENURE_QUERY_PINS = 4,	      /* pins of the frame */
-	TENURE_QUERY_WRITABLE = 5,    /* does the leaf permit writing */
-	TENURE_QUERY_MEMTYPE = 6,     /* of the leaf: enum memtype */
-	TENURE_QUERY_YOUNG_DIRTY = 7, /* of the frame's record: bit 0 young, bit 1 dirty */
-	TENURE_QUERY_FAULTS = 8,      /* stage-2 faults of the VM so far; gpa is not looked at */
-	TENURE_QUERY_NOTICES = 9,     /* notices of its space so far */
-	TENURE_QUERY_RACED = 10,      /* lookups lost to a notice so far */
-	TENURE_QUERY_MAX_ROUNDS = 11, /* most rounds that one fault has needed so far (N8) */
+	TENURE_QUERY_CLASS = 0, /* enum tenure_class; nothing there: NO_BACKING, NO_MEMSLOT */
+	TENURE_QUERY_PFN = 1,	/* the pfn that the host has for it */
+	TENURE_QUERY_LEAF = 2,	/* level of the stage-2 leaf + 1, 0: no leaf; ppc64's 64 KiB: 5 */
+	TENURE_QUERY_REFS = 3,	/* references of the frame */
+	TENURE_QUERY_PINS = 4,	/* pins of the frame */
+	TENURE_QUERY_WRITABLE = 5,     /* does the leaf permit writing */
+	TENURE_QUERY_MEMTYPE = 6,      /* of the leaf: enum memtype */
+	TENURE_QUERY_YOUNG_DIRTY = 7,  /* of the frame's record: bit 0 young, bit 1 dirty */
+	TENURE_QUERY_FAULTS = 8,       /* stage-2 faults of the VM so far; gpa is not looked at */
+	TENURE_QUERY_NOTICES = 9,      /* notices of its space so far */
+	TENURE_QUERY_RACED = 10,       /* lookups lost to a notice so far */
+	TENURE_QUERY_MAX_ROUNDS = 11,  /* most rounds that one fault has needed so far (N8) */
 	TENURE_QUERY_FREE_FRAMES = 12, /* frames on free lists */
 	TENURE_QUERY_SPURIOUS = 13,    /* faults that another CPU had mended (S9) */
 	TENURE_QUERY_TABLES = 14, /* table pages of the VM's stage-2 tree, the root not counted */

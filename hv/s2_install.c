@@ -197,11 +197,11 @@ static struct place place_for(struct s2 *s2, const struct s2_map *map, unsigned 
 			*level = level_choose(map, p.level - 1);
 		} else if (*level != 0) {
 			*level = e->below;
-		} else {
+		} else { /* larger leaves, beside level 0 */
 			p = walk(s2, map->gfn, e->below);
 			*e = arch_s2_decode(p.level, entry_load(p.at));
 			if (e->kind == S2_LEAF && leaf_allows(e->attrs, map->access, map->unmarked))
-				return p; /* S9 */
+				return p; /* S9: another CPU's, by what the host had then */
 			side_remove(s2, map->gfn);
 		}
 	}

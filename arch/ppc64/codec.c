@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The codec of partition-scoped radix entries (Power ISA 3.0B, book III, 5.7.10): 4 KiB, 2 MiB and
- * 1 GiB leaves under a root of 2^13 entries. Entries are big-endian in memory whatever the
- * processor's byte order is; it is turned round here and in the writers, so that nobody
- * else has to know.
+ * The codec of partition-scoped radix entries (Power ISA 3.0B, book III, 5.7.10): 4 KiB, 64 KiB,
+ * 2 MiB and 1 GiB leaves under a root of 2^13 entries. The entry of a table says how many entries
+ * that has: below the 2 MiB level 2^9 of 4 KiB, or 2^5 of 64 KiB, which fill 256 bytes of a page.
+ * Entries are big-endian in memory whatever the processor's byte order is; it is turned round here
+ * and in the writers, so that nobody else has to know.
  */
 #include "arch/ppc64/codec.h"
 
@@ -21,16 +22,18 @@
 #define E_READ UINT64_C(0x004)
 #define E_WRITE UINT64_C(0x002)
 #define E_EXEC UINT64_C(0x001)
-#define TABLE_BITS 9u
+#define E_NEXT_BITS UINT64_C(0x01f) /* of a table: log2 of its entries */
+#define SIDE 4u			    /* the level of 64 KiB leaves */
 
 static const struct s2_geometry tree = {
 	.levels = 4,
-	.shift = { 0, 9, 18, 27 },
-	.bits = { 9, 9, 9, 13 },
-	.leaf_levels = 7,
+	.shift = { 0, 9, 18, 27, [SIDE] = 4 },
+	.bits = { 9, 9, 9, 13, [SIDE] = 5 },
+	.leaf_levels = 7u | 1u << SIDE,
 	.root_order = 4,
 	.hw_young = true,
 	.hw_dirty = true,
+	.side = SIDE,
 };
 
 const struct s2_geometry *const arch_s2_geometry = &tree;
@@ -61,11 +64,9 @@ uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs)
 	return codec_swap(e);
 }
 
-/* Tables of the levels below the root all have 2^9 entries. */
 uint64_t arch_s2_table(unsigned below, pfn_t table)
 {
-	(void)below;
-	return codec_swap(E_VALID | pfn_to_hpa(table).v | TABLE_BITS);
+	return codec_swap(E_VALID | pfn_to_hpa(table).v | tree.bits[below]);
 }
 
 struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
@@ -78,7 +79,7 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	d.pfn = hpa_to_pfn(hpa(e & E_ADDRESS));
 	d.kind = e & E_LEAF ? S2_LEAF : S2_TABLE;
 	if (d.kind == S2_TABLE) {
-		d.below = level - 1;
+		d.below = (e & E_NEXT_BITS) == tree.bits[SIDE] ? SIDE : level - 1;
 		return d;
 	}
 	d.attrs = S2_TYPE(type_of(e));
@@ -104,7 +105,7 @@ const char *codec_wrong_leaf(unsigned level, uint64_t entry)
 
 	if ((e & E_VALID) == 0 || (e & E_LEAF) == 0)
 		return NULL;
-	if (level >= tree.levels || (tree.leaf_levels >> level & 1) == 0)
+	if (level >= S2_MAX_LEVELS || (tree.leaf_levels >> level & 1) == 0)
 		return "a stage-2 leaf at a level that has none";
 	if ((e & E_ADDRESS & ((PAGE_SIZE << tree.shift[level]) - 1)) != 0)
 		return "a stage-2 leaf whose frame is not aligned to its size";

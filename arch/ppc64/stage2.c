@@ -100,7 +100,7 @@ static void flush_pages(uint64_t lpid, struct gfn_range range)
 {
 	static const struct {
 		unsigned ap, shift;
-	} sizes[] = { { 0, 0 }, { 1, 9 }, { 2, 18 } };
+	} sizes[] = { { 0, 0 }, { 5, 4 }, { 1, 9 }, { 2, 18 } };
 
 	ptesync();
 	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -18,8 +18,9 @@ static void storage(struct fuzz *f)
 
 static void entries(struct fuzz *f)
 {
-	unsigned level = (unsigned)fuzz_below(f, 3);
-	pfn_t n = pfn(fuzz_take(f, 4) & ~((UINT64_C(1) << 9 * level) - 1));
+	static const unsigned levels[] = { 0, 1, 2, 4 }; /* which have leaves */
+	unsigned level = levels[fuzz_below(f, 4)];
+	pfn_t n = pfn(fuzz_take(f, 4) & ~((UINT64_C(1) << arch_s2_geometry->shift[level]) - 1));
 	uint32_t attrs = (uint32_t)fuzz_take(f, 1) & 0x3f;
 	uint64_t any = fuzz_take(f, 8);
 
@@ -30,6 +31,8 @@ static void entries(struct fuzz *f)
 	fuzz_check(((e.attrs ^ attrs) & (S2_WRITE | S2_COUNTED | S2_MAY_WRITE)) == 0);
 	fuzz_check(codec_same_place(leaf, leaf));
 	fuzz_check(codec_same_place(leaf, arch_s2_leaf(level, n, attrs ^ S2_WRITE)));
+	e = arch_s2_decode(1, arch_s2_table(level == 4 ? level : 0, n));
+	fuzz_check(e.kind == S2_TABLE && e.below == (level == 4 ? level : 0));
 	(void)arch_s2_decode(level, any);
 	(void)codec_wrong_leaf(level, any);
 	fuzz_check((codec_set_by_processor(any) & ~any) == 0);

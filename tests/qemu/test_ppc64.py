@@ -49,6 +49,8 @@ RULES = [
     small("memslots, release, 2 CPUs", "rules_slots", "rounds=1000", *RELEASE, cpus=2),
     *on_both("huge leaves", "rules_huge"),
     small("huge pages off", "rules_huge", "small", host='huge-pages = "off";'),
+    *on_both("leaves of 64 KiB", "leaves"),
+    small("leaves of 64 KiB, release", "leaves", "", *RELEASE),
     *on_both("pins", "rules_pin"),
     small("storm, 2 vCPUs on 1 CPU", "rules_storm", "vcpus=2 rounds=300", vcpus=2),
     *on_both("storm, 2 vCPUs on 2 CPUs", "rules_storm", "vcpus=2 rounds=1000", vcpus=2, cpus=2),

@@ -229,7 +229,7 @@ static enum result owner_fault(void *data, uint64_t offset, enum access access,
 
 static const struct region_ops owner_ops = { "owner", owner_fault };
 
-static void owner_begin(unsigned order, bool read_only_first)
+static void owner_map(unsigned order, bool read_only_first)
 {
 	struct region_spec spec = { .kind = REGION_PFNMAP,
 				    .type = MEM_UNCACHED,
@@ -238,6 +238,11 @@ static void owner_begin(unsigned order, bool read_only_first)
 				    .owner = &owner };
 	owner = (struct owner){ order, 0, read_only_first };
 	MUST(space_map(&world.vm.space, world_range(0, 512), &spec));
+}
+
+static void owner_begin(unsigned order, bool read_only_first)
+{
+	owner_map(order, read_only_first);
 	(void)world_slot(0, 8, 0, false);
 }
 
@@ -257,6 +262,46 @@ static void grant_begin(void)
 {
 	owner_begin(9, true);
 	MUST(guest_touch(2, ACCESS_READ)); /* a read-only leaf over pages 0 to 3 */
+}
+
+/* Gfn 2 is page 0: out of step for leaves of four pages, in step for the two of the side. */
+static void side_cut_begin(void)
+{
+	owner_map(9, false);
+	(void)world_slot(2, 8, 0, false);
+	MUST(brought_in(0));
+}
+
+/* ... read-only: a leaf over gfns 4 and 5, and one over 6 and 7, of which CPU 1 has a translation.
+ */
+static void side_page_begin(void)
+{
+	owner_map(9, true);
+	(void)world_slot(2, 8, 0, false);
+	MUST(guest_touch(4, ACCESS_READ));
+	race_be(1);
+	MUST(guest_touch(6, ACCESS_READ));
+	race_be(0);
+}
+
+static void guest_writes_4(void)
+{
+	MUST(guest_touch(4, ACCESS_WRITE));
+}
+
+static void guest_reads_6(void)
+{
+	MUST(guest_touch(6, ACCESS_READ));
+}
+
+static void drop_3(void)
+{
+	drop(3, 1);
+}
+
+static void drop_4(void)
+{
+	drop(4, 1);
 }
 
 static void drop_2(void)
@@ -534,6 +579,14 @@ const struct scenario scenarios[] = {
 	{ "grant_notice", "the same against a notice", 3, 2, { .huge = true }, grant_begin,
 	  { guest_writes_1, guest_reads_2, drop_2 },
 	  { GUEST "writes to page 1", GUEST "reads page 2", "drops page 2" }, NULL },
+	{ "side_cut", "a leaf of the side against a notice over a page of it (S4, P5)", 2, 3,
+	  { .huge = true, .side = true }, side_cut_begin, { guest_writes_4, drop_3 },
+	  { GUEST "writes to gfn 4", "drops page 3, which is gfn 5" }, NULL },
+	{ "side_page", "a page takes the place of leaves of the side, which a guest uses (S4)",
+	  3, 2, { .huge = true, .side = true }, side_page_begin,
+	  { guest_writes_4, guest_reads_6, drop_4 },
+	  { GUEST "writes to gfn 4", GUEST "reads gfn 6", "drops page 4, which is gfn 6" },
+	  NULL },
 	{ "bar_move", "an owner moves its memory and frees the old (H4): M7", 2, 3, { 0 },
 	  pool_begin, { guest_writes_1_twice, pool_move },
 	  { GUEST "writes to page 1, twice", "moves the pool's block" }, pool_end },

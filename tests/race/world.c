@@ -446,6 +446,12 @@ void world_begin(const struct world_options *o)
 		.hw_young = !o->soft,
 		.hw_dirty = !o->soft,
 	};
+	if (o->side) {
+		tree.side = tree.levels;
+		tree.shift[tree.side] = 1;
+		tree.bits[tree.side] = 1;
+		tree.leaf_levels |= 1u << tree.side;
+	}
 	fake_tlb_reset(&tree, 1, o->broadcast);
 	world.broadcast = o->broadcast;
 	world.frames = block_free_frames();

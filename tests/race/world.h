@@ -62,6 +62,7 @@ struct world_options {
 	bool huge;	/* host entries of 2 MiB */
 	bool broadcast; /* flushes reach CPUs in their guests */
 	bool soft;	/* no access bits by hardware (S10) */
+	bool side;	/* leaves of two pages beside level 0 */
 };
 
 /* ---- Set-up, once -----------------------------------------------------------------------------

@@ -322,6 +322,8 @@ static const struct s2_geometry trees[] = {
 	{ 4, { 0, 9, 18, 27 }, { 9, 9, 9, 13 }, 7, 4, false, false, 0 },
 	{ 4, { 0, 5, 9, 16 }, { 5, 4, 7, 11 }, 3, 2, true, false, 0 },
 	{ 4, { 0, 4, 9, 18 }, { 4, 5, 9, 9 }, 5, 0, false, true, 0 },
+	{ 4, { 0, 9, 18, 27, 4 }, { 9, 9, 9, 13, 5 }, 0x17, 4, true, true, 4 },
+	{ 4, { 0, 5, 9, 16, 1 }, { 5, 4, 7, 11, 4 }, 0x13, 2, false, true, 4 },
 };
 
 static void begin(void)
@@ -335,7 +337,7 @@ static void begin(void)
 	fix_begin(&(struct fix_options){ .pages = 6144,
 					 .small = random_one_in(4),
 					 .broadcast = random_one_in(2),
-					 .tree = &trees[random_below(5)] });
+					 .tree = &trees[random_below(7)] });
 	device = (struct fix_owner){ .first = FIX_DEVICE, .order = 8, .read_only_first = true };
 	pool = (struct fix_owner){ .gone = true, .order = 8 };
 	fix_pfnmap(&device, ANON_PAGES, OWNED, MEM_UNCACHED, RW);

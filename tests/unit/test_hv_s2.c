@@ -455,11 +455,11 @@ static const struct {
 	{ { 3, { 0, 9, 18 }, { 9, 9, 9 }, 7, 0, true, true, 0 }, true, 1 },
 	/* five levels */
 	{ { 5, { 0, 9, 18, 27, 36 }, { 9, 9, 9, 9, 9 }, 7, 0, true, true, 0 }, true, 1 },
-	/* a concatenated root of sixteen pages, as arm64 and ppc64 have */
-	{ { 4, { 0, 9, 18, 27 }, { 9, 9, 9, 13 }, 7, 4, true, true, 0 }, true, 1 },
+	/* a concatenated root of sixteen pages, as arm64 and ppc64 have; ppc64: and 64 KiB */
+	{ { 4, { 0, 9, 18, 27, 4 }, { 9, 9, 9, 13, 5 }, 0x17, 4, true, true, 4 }, true, 1 },
 	{ { 3, { 0, 9, 18 }, { 9, 9, 13 }, 7, 4, false, false, 0 }, true, 1 },
 	/* small tables, and a large leaf that is not 2 MiB */
-	{ { 4, { 0, 5, 9, 16 }, { 5, 4, 7, 11 }, 3, 2, true, true, 0 }, true, 1 },
+	{ { 4, { 0, 5, 9, 16, 2 }, { 5, 4, 7, 11, 3 }, 0x13, 2, true, true, 4 }, true, 1 },
 	/* leaves at every second level */
 	{ { 4, { 0, 4, 9, 18 }, { 4, 5, 9, 9 }, 5, 0, true, true, 0 }, true, 2 },
 	/* no large leaves; no bits set by the processor (S10) */

@@ -38,6 +38,27 @@ static void table_in_memory(void **state)
 
 	(void)state;
 	assert_memory_equal(&e, want, sizeof(want));
+	assert_int_equal(arch_s2_decode(1, e).below, 0);
+	assert_int_equal(arch_s2_decode(2, arch_s2_table(1, pfn(7))).below, 1);
+}
+
+/* 2^5 entries, each of which is a leaf of 64 KiB (5.7.10.2: NLS, and the address's low bits 0). */
+static void table_of_64k_in_memory(void **state)
+{
+	static const unsigned char table[8] = { 0x80, 0, 0, 0, 0x12, 0x34, 0x50, 0x05 },
+				   want[8] = { 0xc0, 0, 0, 0, 0x12, 0x34, 0x01, 0x86 };
+	const unsigned side = arch_s2_geometry->side;
+	uint64_t e = arch_s2_table(side, pfn(0x12345));
+	uint64_t leaf = arch_s2_leaf(side, pfn(0x12340), S2_WRITE | S2_YOUNG | S2_DIRTY);
+
+	(void)state;
+	assert_int_equal(PAGE_SIZE << arch_s2_geometry->shift[side], 65536);
+	assert_memory_equal(&e, table, sizeof(table));
+	assert_int_equal(arch_s2_decode(1, e).kind, S2_TABLE);
+	assert_int_equal(arch_s2_decode(1, e).below, side);
+	assert_int_equal(arch_s2_decode(1, e).pfn.v, 0x12345);
+	assert_memory_equal(&leaf, want, sizeof(want));
+	assert_int_equal(arch_s2_decode(side, leaf).pfn.v, 0x12340);
 }
 
 static void wrong_leaves(void **state)
@@ -47,6 +68,9 @@ static void wrong_leaves(void **state)
 	assert_null(codec_wrong_leaf(1, arch_s2_leaf(1, pfn(0x200), S2_WRITE)));
 	assert_non_null(codec_wrong_leaf(1, arch_s2_leaf(1, pfn(0x201), S2_WRITE)));
 	assert_non_null(codec_wrong_leaf(3, arch_s2_leaf(3, pfn(0), S2_WRITE)));
+	assert_non_null(codec_wrong_leaf(5, arch_s2_leaf(5, pfn(0), S2_WRITE)));
+	assert_null(codec_wrong_leaf(4, arch_s2_leaf(4, pfn(0x210), S2_WRITE)));
+	assert_non_null(codec_wrong_leaf(4, arch_s2_leaf(4, pfn(0x218), S2_WRITE)));
 	assert_non_null(
 		codec_wrong_leaf(0, arch_s2_leaf(0, pfn(5), S2_EXEC | S2_TYPE(MEM_DEVICE))));
 }
@@ -154,15 +178,11 @@ static void wrong_shape(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leaf_in_memory),
-		cmocka_unit_test(may_write_in_memory),
-		cmocka_unit_test(table_in_memory),
-		cmocka_unit_test(wrong_leaves),
-		cmocka_unit_test(same_place),
-		cmocka_unit_test(leaf_round_trip),
-		cmocka_unit_test(what_the_processor_sets),
-		cmocka_unit_test(interrupts),
-		cmocka_unit_test(wrong_shape),
+		cmocka_unit_test(leaf_in_memory),  cmocka_unit_test(may_write_in_memory),
+		cmocka_unit_test(table_in_memory), cmocka_unit_test(table_of_64k_in_memory),
+		cmocka_unit_test(wrong_leaves),	   cmocka_unit_test(same_place),
+		cmocka_unit_test(leaf_round_trip), cmocka_unit_test(what_the_processor_sets),
+		cmocka_unit_test(interrupts),	   cmocka_unit_test(wrong_shape),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
