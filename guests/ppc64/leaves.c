@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Leaves of 64 KiB: where they stand, what a notice of a page takes, and how they give way to pages
- * (S2, S4). Needs host-control and 64 MiB of RAM.
+ * (S2, S4). With vcpus=2 the other one writes meanwhile; rounds=N. Needs host-control and 64 MiB of
+ * RAM.
  */
 #include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
@@ -74,10 +75,80 @@ static void cut_by_drop(void)
 	report_equal(count_wrong(PLACE + KIB64, SIZE, 3), 0, "all of it can be written");
 }
 
+/* ---- To and fro, under a writer ----------------------------------------------------------------
+ */
+
+#define WINDOW (PLACE + HUGE) /* 2 MiB that the memslot covers, in two entries of the host */
+#define WORDS 32ull
+
+static volatile bool over;
+static uint64_t strange;
+static volatile uint64_t turns;
+
+static uint64_t word_at(uint64_t i)
+{
+	return WINDOW + i * KIB64 + i % 16 * PAGE + 64;
+}
+
+/* Each word is what was left there, or zero where the page was dropped since. */
+static void write_and_look(uint64_t me)
+{
+	(void)me;
+	while (!over || turns < 8) {
+		for (uint64_t i = 0; i < WORDS; i++) {
+			uint64_t at = word_at(i), is = read64(at);
+
+			strange += is != turns && is != 0;
+			write64(at, turns + 1);
+		}
+		turns++;
+	}
+}
+
+/* The other vCPU has been everywhere. */
+static void a_turn_later(void)
+{
+	for (uint64_t then = turns; turns < then + 2;)
+		hc_yield();
+}
+
+static void to_and_fro(uint64_t rounds)
+{
+	uint64_t large = 0, pages = 0, lost = 0, refused = hc_drop(PLACE + KIB64, SIZE) != 0;
+
+	report_equal(cpu_run(1, write_and_look, 1), 0, "another vCPU writes");
+	for (uint64_t round = 0; round < rounds; round++) {
+		uint64_t page = WINDOW + round % 512 * PAGE, word = word_at((round + 16) % WORDS);
+
+		refused += hc_drop(PLACE + KIB64, SIZE) != 0;
+		(void)read64(page);
+		large += leaf(page) == LEAF_64K;
+		a_turn_later();
+		refused += hc_drop(page, PAGE) != 0;
+		(void)read64(page);
+		pages += leaf(page) == LEAF_4K;
+		/* What the other one has of this page it has by a leaf that is gone, or anew. */
+		refused += hc_drop(word & ~(PAGE - 1), PAGE) != 0;
+		a_turn_later();
+		lost += read64(word) == 0;
+	}
+	over = true;
+	cpu_wait(1);
+	print("leaves: %lu turns\n", (unsigned long)turns);
+	report_equal(refused, 0, "all is dropped, and a page of it, again and again");
+	report_equal(large, rounds, "each time leaves of 64 KiB come back");
+	report_equal(pages, rounds, "and give way to pages");
+	report_equal(strange, 0, "no word was strange");
+	report_equal(lost, 0, "none was written where nobody else sees it");
+}
+
 void guest_main(const char *cmdline)
 {
-	(void)cmdline;
 	int64_t slot = shifted();
+	if (argument(cmdline, "vcpus", 1) > 1)
+		to_and_fro(argument(cmdline, "rounds", 100));
+	report_equal(hc_drop(PLACE + KIB64, SIZE), 0, "all of it is dropped");
+	fill(PLACE + KIB64, SIZE, 2);
 	cut_by_notice();
 	cut_by_drop();
 	report_equal(hc_slot_delete((uint64_t)slot), 0, "the memslot is deleted");
