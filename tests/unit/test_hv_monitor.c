@@ -130,14 +130,31 @@ static bool look_at_turns(struct vm *vm)
 	return good;
 }
 
-static void vcpus_that_wait(void **state)
+/* ... and of the notifier: a change of memslots, and somebody's turn. */
+static bool look_at_notices(struct vm *vm)
 {
-	static const struct step script[] = { DO(look_at_turns), END };
+	struct notice_turn turn = { .mine = false };
+	struct notifier *nf = &vm->space.notifier;
+	struct notice n;
+
+	bool good = notice_begin(&n, nf, hva_range(hva(0), PAGE_SIZE), NOTICE_SLOTS) == OK &&
+		    monitor_command("notices");
+	notice_end(&n);
+	good = good && notice_turn_take(nf, &turn) && monitor_command("notices");
+	notice_turn_done(nf, &turn);
+	return good;
+}
+
+static void what_waits(void **state)
+{
+	static const struct step script[] = { DO(look_at_turns), DO(look_at_notices), END };
 
 	(void)state;
 	run_well(&(struct run){ .script = script, .vcpus = 2 });
 	assert_said(" registers refused, asks for its turn\r\n");
 	assert_said(" registers refused, has its turn\r\n");
+	assert_said(" 1 active (memslots change); 0 faults ask for their turn\r\n");
+	assert_said(" 0 active; 1 faults ask for their turn, one has it\r\n");
 }
 
 /* A pinned page that no guest has touched. */
@@ -340,7 +357,7 @@ int main(void)
 		cmocka_unit_test(pages_of_a_guest),  cmocka_unit_test(holds_without_a_leaf),
 		cmocka_unit_test(narrowed_regions),  cmocka_unit_test(many_memslots),
 		cmocka_unit_test(a_vm_s_fate),	     cmocka_unit_test(one_of_two),
-		cmocka_unit_test(a_line_is_edited),  cmocka_unit_test(vcpus_that_wait),
+		cmocka_unit_test(a_line_is_edited),  cmocka_unit_test(what_waits),
 		cmocka_unit_test(an_untouched_page),
 	};
 
