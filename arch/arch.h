@@ -168,8 +168,8 @@ extern const struct s2_geometry *const arch_s2_geometry; /* filled after arch_in
 #define S2_YOUNG 0x04u
 #define S2_DIRTY 0x08u
 #define S2_COUNTED 0x10u /* software: the frame was COUNTED when the leaf was made (S3) */
-/* Software: memslot, region and host entry allow writing (P7). Without S2_WRITE: nothing keeps a
- * write out but that it is to be seen. */
+/* Software: nothing keeps a write out but that it is to be seen; memslot, region and host entry
+ * allow it (P7). Beside S2_WRITE, which says so too, it means nothing. */
 #define S2_MAY_WRITE 0x20u
 #define S2_TYPE_SHIFT 8u
 #define S2_TYPE(type) ((uint32_t)(type) << S2_TYPE_SHIFT)
@@ -193,6 +193,8 @@ struct s2_entry {
 uint64_t arch_s2_leaf(unsigned level, pfn_t n, uint32_t attrs);
 uint64_t arch_s2_table(unsigned below, pfn_t table);
 struct s2_entry arch_s2_decode(unsigned level, uint64_t entry);
+/* The same leaf, of any level, with S2_WRITE, S2_YOUNG and S2_DIRTY. */
+uint64_t arch_s2_written(uint64_t leaf);
 
 /*
  * The only two writers of entries in use. Both assert, in debug builds, what no emulator

@@ -21,54 +21,55 @@
 #define TENURE_ABI_VERSION 1
 
 /*        nr  name           arguments                 what it does and returns */
-#define HYPERCALL_LIST(X)                                                                     \
-	X(0, nop, "", "Does nothing. Returns 0.")                                             \
-	X(1, version, "", "The version of this list (TENURE_ABI_VERSION).")                   \
-	X(2, console, "gpa, bytes", "Prints text of the guest's memory, at most 1024 bytes.") \
-	X(3, end, "status",                                                                   \
-	  "Ends the VM; the runner's status becomes (status << 1) | 1, or 0 for 0.")          \
-	X(4, time, "", "Nanoseconds since the hypervisor started.")                           \
-	X(5, yield, "", "Lets another vCPU of this CPU run.")                                 \
-	X(6, stats_page, "gpa, on",                                                           \
-	  "Keeps a page up to date with struct tenure_stats (rule C1), or stops "             \
-	  "doing so.")                                                                        \
-	X(7, vcpu_start, "vcpu, entry gpa, argument",                                         \
-	  "Starts another vCPU of this VM in the state in which the first one "               \
-	  "began, with the argument in its first register.")                                  \
-	X(8, vcpu_id, "", "The number of the calling vCPU.")                                  \
-	X(16, drop, "gpa, bytes",                                                             \
-	  "T. The host takes the pages' backing away inside a notice; the next "              \
-	  "touch brings new zeroed memory.")                                                  \
-	X(17, protect, "gpa, bytes, permissions",                                             \
-	  "T. Narrows or widens what the host space allows: bit 0 read, 1 write, 2 "          \
-	  "execute.")                                                                         \
-	X(18, slot_create, "gpa, bytes, backing, flags",                                      \
-	  "T. A memslot over new ANON memory (backing 0), or over device or pool "            \
-	  "memory number backing - 1 of the VM's node; flags bit 0: read-only. Not over "     \
-	  "another memslot, or the board's devices (arm64: below 0x40000000). Returns "       \
-	  "its number.")                                                                      \
-	X(19, slot_delete, "slot", "T. Deletes a memslot.")                                   \
-	X(20, slot_move, "slot, gpa", "T. Moves a memslot to another gpa.")                   \
-	X(21, owner_take, "device",                                                           \
-	  "T. The owner of device or pool memory number `device` takes it away.")             \
-	X(22, owner_give, "device", "T. ... and gives it again, at the same place.")          \
-	X(23, owner_move, "device",                                                           \
-	  "T. ... moves it to another place (a BAR is reprogrammed, a pool block "            \
-	  "copied).")                                                                         \
-	X(24, pin, "gpa",                                                                     \
-	  "T. Pins the frame behind a page, as a device would; returns its pfn, or "          \
-	  "why not.")                                                                         \
-	X(25, unpin, "pfn", "T. Releases such a pin.")                                        \
-	X(26, storm, "gpa, bytes, rounds",                                                    \
-	  "T. That many notices over the range, one after another, while the other "          \
-	  "vCPUs run. Returns the notices given.")                                            \
-	X(27, query, "gpa, what", "T. Facts of a page: enum tenure_query.")                   \
-	X(28, step, "number, expected",                                                       \
-	  "T. The tour begins a step: the hypervisor explains the faults and "                \
-	  "notices that follow. expected is the guest's own number: it judges.")              \
-	X(29, step_end, "number, as_expected", "T. The tour ends a step.")                    \
-	X(30, zap, "gpa, bytes",                                                              \
-	  "T. A notice over the range that changes nothing: the leaves go, the "              \
+#define HYPERCALL_LIST(X)                                                                      \
+	X(0, nop, "", "Does nothing. Returns 0.")                                              \
+	X(1, version, "", "The version of this list (TENURE_ABI_VERSION).")                    \
+	X(2, console, "gpa, bytes", "Prints text of the guest's memory, at most 1024 bytes.")  \
+	X(3, end, "status",                                                                    \
+	  "Ends the VM; the runner's status becomes (status << 1) | 1, or 0 for 0.")           \
+	X(4, time, "", "Nanoseconds since the hypervisor started.")                            \
+	X(5, yield, "", "Lets another vCPU of this CPU run.")                                  \
+	X(6, stats_page, "gpa, on",                                                            \
+	  "Keeps a page up to date with struct tenure_stats (rule C1), or stops "              \
+	  "doing so.")                                                                         \
+	X(7, vcpu_start, "vcpu, entry gpa, argument",                                          \
+	  "Starts another vCPU of this VM in the state in which the first one "                \
+	  "began, with the argument in its first register.")                                   \
+	X(8, vcpu_id, "", "The number of the calling vCPU.")                                   \
+	X(16, drop, "gpa, bytes",                                                              \
+	  "T. The host takes the pages' backing away inside a notice; the next "               \
+	  "touch brings new zeroed memory.")                                                   \
+	X(17, protect, "gpa, bytes, permissions",                                              \
+	  "T. Narrows or widens what the host space allows: bit 0 read, 1 write, 2 "           \
+	  "execute.")                                                                          \
+	X(18, slot_create, "gpa, bytes, backing, flags",                                       \
+	  "T. A memslot over new ANON memory (backing 0), or over device or pool "             \
+	  "memory number backing - 1 of the VM's node; flags bit 0: read-only; bit 1: writes " \
+	  "are tracked: a leaf is read-only until it is written. Not over "                    \
+	  "another memslot, or the board's devices (arm64: below 0x40000000). Returns "        \
+	  "its number.")                                                                       \
+	X(19, slot_delete, "slot", "T. Deletes a memslot.")                                    \
+	X(20, slot_move, "slot, gpa", "T. Moves a memslot to another gpa.")                    \
+	X(21, owner_take, "device",                                                            \
+	  "T. The owner of device or pool memory number `device` takes it away.")              \
+	X(22, owner_give, "device", "T. ... and gives it again, at the same place.")           \
+	X(23, owner_move, "device",                                                            \
+	  "T. ... moves it to another place (a BAR is reprogrammed, a pool block "             \
+	  "copied).")                                                                          \
+	X(24, pin, "gpa",                                                                      \
+	  "T. Pins the frame behind a page, as a device would; returns its pfn, or "           \
+	  "why not.")                                                                          \
+	X(25, unpin, "pfn", "T. Releases such a pin.")                                         \
+	X(26, storm, "gpa, bytes, rounds",                                                     \
+	  "T. That many notices over the range, one after another, while the other "           \
+	  "vCPUs run. Returns the notices given.")                                             \
+	X(27, query, "gpa, what", "T. Facts of a page: enum tenure_query.")                    \
+	X(28, step, "number, expected",                                                        \
+	  "T. The tour begins a step: the hypervisor explains the faults and "                 \
+	  "notices that follow. expected is the guest's own number: it judges.")               \
+	X(29, step_end, "number, as_expected", "T. The tour ends a step.")                     \
+	X(30, zap, "gpa, bytes",                                                               \
+	  "T. A notice over the range that changes nothing: the leaves go, the "               \
 	  "backing stays.")
 
 enum tenure_hypercall {
@@ -93,6 +94,10 @@ enum tenure_reason {
 	TENURE_NOT_FOUND = 19,
 	TENURE_UNSUPPORTED = 20,
 };
+
+/* flags of the call slot_create. */
+#define TENURE_SLOT_READONLY 1
+#define TENURE_SLOT_TRACK_WRITES 2
 
 /* Answers of the query CLASS. */
 enum tenure_class {
@@ -130,7 +135,8 @@ enum tenure_query {
 	TENURE_QUERY_START_COST =
 		16, /* instructions from the hypervisor's entry to this VM's start */
 	TENURE_QUERY_CLEAR_COST =
-		17, /* instructions to fill a page with zeros, tried on the spot */
+		17,		   /* instructions to fill a page with zeros, tried on the spot */
+	TENURE_QUERY_WIDENED = 18, /* faults so far that found a leaf and gave it a permission */
 };
 
 /* The page that stats_page keeps up to date. seq is odd while it is being written. */

@@ -94,11 +94,29 @@ static void refaults(uint64_t gpa, uint64_t bytes)
 	result("refault_4k", faulting(gpa, bytes, PAGE, true), bytes / PAGE);
 }
 
+/* A memslot whose writes are tracked: its leaves are read-only so that the first write is seen. */
+static void widens(uint64_t gpa, uint64_t bytes)
+{
+	int64_t slot = hc_slot_create(gpa, bytes, 0, TENURE_SLOT_TRACK_WRITES);
+	uint64_t before, wrong = 0;
+
+	report(slot >= 0, "a memslot whose writes are tracked");
+	(void)touch(gpa, bytes, PAGE, false);
+	for (uint64_t at = gpa; at < gpa + bytes; at += PAGE)
+		wrong += hc_query(at, TENURE_QUERY_WRITABLE) != 0;
+	report_equal(wrong, 0, "what was read only is read-only");
+	before = (uint64_t)hc_query(0, TENURE_QUERY_WIDENED);
+	result("widen_4k", faulting(gpa, bytes, PAGE, true), bytes / PAGE);
+	report_equal(hc_query(0, TENURE_QUERY_WIDENED) - (int64_t)before, (int64_t)(bytes / PAGE),
+		     "each write has found its leaf");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "the memslot goes");
+}
+
 /*
  * Leaves that are read-only although the host would have them writable by now: read while the
  * host's entries forbade writing, which a pin for writing has changed since.
  */
-static void widens(uint64_t gpa, uint64_t bytes)
+static void grants(uint64_t gpa, uint64_t bytes)
 {
 	uint64_t wrong = 0;
 
@@ -111,7 +129,7 @@ static void widens(uint64_t gpa, uint64_t bytes)
 		wrong += hc_query(at, TENURE_QUERY_WRITABLE) != 0;
 	}
 	report_equal(wrong, 0, "the leaves are read-only, the host's entries are not");
-	result("widen_4k", faulting(gpa, bytes, PAGE, true), bytes / PAGE);
+	result("grant_4k", faulting(gpa, bytes, PAGE, true), bytes / PAGE);
 }
 
 /* ---- Calls, devices, interrupts ----------------------------------------------------------------
@@ -245,7 +263,8 @@ static void part_pages(void)
 	absent("fault_4k_absent", AREA, AREA_BYTES, PAGE, true);
 	absent("fault_4k_absent_read", AREA, AREA_BYTES, PAGE, false);
 	refaults(AREA, AREA_BYTES);
-	widens(AREA, AREA_BYTES);
+	grants(AREA, AREA_BYTES);
+	widens(ELSEWHERE, AREA_BYTES);
 	present("fault_pfnmap_4k", BAR, BAR_BYTES, PAGE, true);
 	report_equal(hc_query(BAR, TENURE_QUERY_LEAF), 1, "the BAR's leaves are of 4 KiB");
 	notices();

@@ -22,6 +22,12 @@ static void write_all(void)
 		write64(AREA + page * PAGE, page);
 }
 
+static void read_all(void)
+{
+	for (uint64_t page = 0; page < PAGES; page++)
+		sink = read64(AREA + page * PAGE);
+}
+
 static void large(void)
 {
 	report(hc_slot_create(AREA, LARGE * HUGE, 0, 0) >= 0, "a memslot");
@@ -39,7 +45,7 @@ static void zap_each(void)
 }
 
 /* Read-only leaves whose host entries are writable by now, as in guests/bench.c. */
-static void prepare_widening(void)
+static void prepare_granting(void)
 {
 	report_equal(hc_protect(AREA, PAGES * PAGE, READ_ONLY), 0, "read-only");
 	report_equal(hc_protect(AREA, PAGES * PAGE, RW), 0, "... and writable");
@@ -65,7 +71,9 @@ void guest_main(const char *cmdline)
 		large();
 		return;
 	}
-	report(hc_slot_create(AREA, PAGES * PAGE, 0, 0) >= 0, "a memslot");
+	report(hc_slot_create(AREA, PAGES * PAGE, 0,
+			      has_word(cmdline, "widen") ? TENURE_SLOT_TRACK_WRITES : 0) >= 0,
+	       "a memslot");
 	report(true, "what follows is looked at");
 	write_all();
 	if (has_word(cmdline, "absent"))
@@ -78,10 +86,12 @@ void guest_main(const char *cmdline)
 		zap_each();
 		return;
 	}
-	if (has_word(cmdline, "widen"))
-		prepare_widening();
+	if (has_word(cmdline, "grant"))
+		prepare_granting();
 	else
 		(void)hc_zap(AREA, PAGES * PAGE);
+	if (has_word(cmdline, "widen"))
+		read_all();
 	if (!has_word(cmdline, "notice"))
 		write_all();
 }

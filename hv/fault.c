@@ -33,6 +33,7 @@ static bool refusal_stands(struct vm *vm, const struct token *token, hva_t at)
 	return stands;
 }
 
+/* All but want_writable. */
 static inline struct follow_request request_for(const struct vcpu *v, const struct s2_fault *f,
 						const struct slot *slot, const struct token *token)
 {
@@ -42,12 +43,16 @@ static inline struct follow_request request_for(const struct vcpu *v, const stru
 		.access = f->access,
 		.intent = INTENT_MAP,
 		.slot_writable = !slot->readonly,
-		/* S10: without a hardware dirty bit the first write must fault to be seen. */
-		.want_writable = arch_s2_geometry->hw_dirty,
 		.may_sleep = true,
 		.in_turn = v->turn.mine,
 		.token = token,
 	};
+}
+
+/* S10: by the processor. Without that the first write must fault to be seen. */
+static inline bool writes_are_noted(void)
+{
+	return arch_s2_geometry->hw_dirty;
 }
 
 /* Follow and install, whatever the host has or has not there. In a grace section. */
@@ -58,6 +63,7 @@ static __attribute__((noinline)) enum result fault_map(struct vcpu *v, const str
 	gfn_t n = gpa_to_gfn(f->gpa);
 	struct follow_request rq = request_for(v, f, slot, &token);
 
+	rq.want_writable = writes_are_noted() && !slot->track_writes;
 	enum result r = follow_pfn(&rq, &out->answer);
 	if (r != OK)
 		return refusal_stands(v->vm, &token, rq.hva) ? r : RACED;
@@ -308,6 +314,7 @@ static __attribute__((noinline)) enum result fault_try_absent(struct vcpu *v,
 	struct follow_request rq = request_for(v, f, slot, &token);
 	struct host_found found;
 
+	rq.want_writable = writes_are_noted();
 	if (__builtin_expect(follow_rest(&rq, &found) != OK, false)) {
 		grace_leave();
 		return UNSUPPORTED;
@@ -323,6 +330,7 @@ static __attribute__((noinline)) enum result fault_try_large(struct vcpu *v,
 {
 	struct follow_request rq = request_for(v, f, slot, &token);
 
+	rq.want_writable = writes_are_noted();
 	return fault_install(v, f, slot, &rq, (struct host_found){ leaf, 1 }, 1);
 }
 
@@ -344,7 +352,10 @@ static inline __attribute__((always_inline)) enum result fault_try_page(struct v
 	struct follow_request rq;
 	if (__builtin_expect(slot != NULL, true))
 		rq = request_for(v, f, slot, &token);
-	if (__builtin_expect(slot == NULL || follow_check(&rq) != OK, false)) {
+	/* A read where writes are tracked goes the whole way: here all that may be is writable. */
+	if (__builtin_expect(slot == NULL || follow_check(&rq) != OK ||
+				     (f->access != ACCESS_WRITE && slot->track_writes),
+			     false)) {
 		grace_leave();
 		return slot == NULL ? NO_MEMSLOT : UNSUPPORTED;
 	}
@@ -357,6 +368,7 @@ static inline __attribute__((always_inline)) enum result fault_try_page(struct v
 		grace_leave();
 		return UNSUPPORTED; /* a GiB: the whole way, once for so much */
 	}
+	rq.want_writable = writes_are_noted();
 	follow_fill(&rq, found.leaf, 0, HOLD_NONE, &answer);
 	mm_step("fault_followed", v);
 	struct s2_map map = { gpa_to_gfn(f->gpa), &slot->gfns, rq.hva, f->access, token, answer,
@@ -370,12 +382,32 @@ static inline __attribute__((always_inline)) enum result fault_try_page(struct v
 	return OK;
 }
 
-/* A leaf is there that did not permit it: out of line, with what differs folded in. */
+/* It is more than that: the host is asked. Out of line, with what differs folded in. */
 static __attribute__((noinline)) enum result fault_try_present(struct vcpu *v,
 							       const struct s2_fault *f,
 							       struct token token)
 {
 	return fault_try_page(v, f, token, true);
+}
+
+/*
+ * A leaf is there that did not permit it. A write to one that is read-only only so that this is
+ * seen, as in a memslot whose writes are tracked, needs nothing but the leaf.
+ */
+static inline __attribute__((always_inline)) enum result fault_try_widen(struct vcpu *v,
+									 const struct s2_fault *f,
+									 struct token token)
+{
+	struct s2_widened leaf = { .done = false };
+	gfn_t n = gpa_to_gfn(f->gpa);
+
+	if (f->access == ACCESS_WRITE)
+		leaf = s2_widen(&v->vm->s2, n, &token);
+	if (!leaf.done)
+		return fault_try_present(v, f, token);
+	fault_note(v->vm, n, leaf.pfn, leaf.class, arch_s2_geometry->shift[leaf.level],
+		   event_of(v->vm, S2_WIDENED));
+	return OK;
 }
 
 /* Part of the loop around the guest where the linker can see both: no registers to be saved. */
@@ -387,7 +419,7 @@ __attribute__((always_inline)) enum result fault_serve(struct vcpu *v, const str
 	if (__builtin_expect(s2_cache_fill(&v->s2_cache) != OK || explain_is_on(), false))
 		return fault_serve_whole(v, f, fault_token(v)); /* which says why, and what */
 	struct token token = fault_token(v);
-	enum result r = __builtin_expect(f->present, false) ? fault_try_present(v, f, token)
+	enum result r = __builtin_expect(f->present, false) ? fault_try_widen(v, f, token)
 							    : fault_try_page(v, f, token, false);
 	return __builtin_expect(r == OK, true) ? OK : fault_go_on(v, f, token, r);
 }

@@ -19,6 +19,10 @@
 #include "mm/grace.h"
 #include "mm/lock.h"
 
+#define SLOT_FLAGS ((uint64_t)TENURE_SLOT_READONLY | TENURE_SLOT_TRACK_WRITES)
+_Static_assert(TENURE_SLOT_READONLY == SLOT_READONLY &&
+		       TENURE_SLOT_TRACK_WRITES == SLOT_TRACK_WRITES,
+	       "the guest's flags of a memslot are the memslot's own");
 #define PERMISSIONS ((uint64_t)ACCESS_READ | ACCESS_WRITE | ACCESS_EXEC)
 /* Notices of a storm in one go, before the CPU is let go; and the pause after each. */
 #define STORM_BATCH 16u
@@ -222,7 +226,7 @@ static enum result create_device_slot(struct vcpu *v, const uint64_t *arg, uint3
 		return r;
 	gfn_t first = gpa_to_gfn(gpa(arg[0]));
 	struct gfn_range gfns = { first, gfn(first.v + (bytes >> PAGE_SHIFT)) };
-	r = slot_create(vm, gfns, d->hva, (arg[3] & 1) != 0, id);
+	r = slot_create(vm, gfns, d->hva, (unsigned)arg[3], id);
 	if (r == OK) {
 		d->slot = *id;
 		d->present = true;
@@ -244,7 +248,7 @@ static enum result create_anon_slot(struct vcpu *v, const uint64_t *arg, uint32_
 	}
 	gfn_t first = gpa_to_gfn(gpa(arg[0]));
 	struct gfn_range gfns = { first, gfn(first.v + (arg[1] >> PAGE_SHIFT)) };
-	r = slot_create(v->vm, gfns, v->call.place, (arg[3] & 1) != 0, id);
+	r = slot_create(v->vm, gfns, v->call.place, (unsigned)arg[3], id);
 	if (r == OK || r == BUSY)
 		return r;
 	v->call.verdict = r;
@@ -255,7 +259,7 @@ enum result call_slot_create(struct vcpu *v, const uint64_t *arg, uint64_t *answ
 {
 	uint32_t id = 0;
 
-	if (arg[3] & ~UINT64_C(1))
+	if (arg[3] & ~SLOT_FLAGS)
 		return BAD_ARGUMENT;
 	enum result r =
 		arg[2] == 0 ? create_anon_slot(v, arg, &id) : create_device_slot(v, arg, &id);
@@ -476,6 +480,7 @@ static enum result query_count(struct vm *vm, uint64_t what, uint64_t *answer)
 		grace_drain();
 		*answer = block_free_frames();
 		return OK;
+	case TENURE_QUERY_WIDENED: *answer = atomic_load(&vm->stats.widened); return OK;
 	case TENURE_QUERY_SPURIOUS: *answer = atomic_load(&vm->stats.spurious); return OK;
 	case TENURE_QUERY_TABLES: *answer = vm->s2.tables; return OK;
 	case TENURE_QUERY_OWN_FRAMES: *answer = own_frames(); return OK;

@@ -59,9 +59,10 @@ static const char *device_name(const struct vm *vm, uint32_t slot)
 
 static void print_slot(const struct vm *vm, const struct slot *s)
 {
-	console_print("memslot %u (%s): gfn %#llx..%#llx at hva %#llx%s\n", (unsigned)s->id,
+	console_print("memslot %u (%s): gfn %#llx..%#llx at hva %#llx%s%s\n", (unsigned)s->id,
 		      device_name(vm, s->id), (ull)s->gfns.start.v, (ull)s->gfns.end.v,
-		      (ull)s->hva.v, s->readonly ? ", read-only" : "");
+		      (ull)s->hva.v, s->readonly ? ", read-only" : "",
+		      s->track_writes ? ", writes tracked" : "");
 }
 
 void monitor_slots(const struct monitor_request *rq)

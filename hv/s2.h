@@ -104,6 +104,24 @@ enum result s2_install(struct s2 *s2, struct s2_cache *cache, const struct s2_ma
 enum s2_outcome s2_install_near(struct s2 *s2, struct s2_cache *cache, const struct s2_map *map,
 				unsigned level, bool present);
 
+/* What s2_widen has done; fits two registers. */
+struct s2_widened {
+	pfn_t pfn; /* of the page */
+	enum frame_class class : 8;
+	unsigned level : 8; /* of the leaf */
+	bool done;	    /* else the rest means nothing */
+};
+
+/*
+ * For a write to a leaf that does not permit it: if the leaf may be written (S2_MAY_WRITE), it is
+ * made writable, young and dirty as it stands, whatever its size, and a COUNTED frame is marked
+ * (F7, S3). Neither memslot nor host entry is looked at: that both allow it is what the leaf says,
+ * and a notice would have removed it. Not done: the leaf is another one, or a notice is open or has
+ * ended since the token was taken; nothing has changed, and the whole way knows what to do. Takes
+ * and leaves the consumer's lock; flushes nothing.
+ */
+struct s2_widened s2_widen(struct s2 *s2, gfn_t n, const struct token *token);
+
 /*
  * Removes every leaf of the range, whole even where it sticks out (S4), and folds young and dirty
  * (S3); then makes their translations unusable everywhere. Returns the number of leaves removed.

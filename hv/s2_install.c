@@ -56,7 +56,8 @@ static uint32_t leaf_attrs(const struct s2_map *map)
 {
 	const struct follow_answer *a = &map->answer;
 
-	return S2_YOUNG | (a->writable ? S2_WRITE : 0) | (a->executable ? S2_EXEC : 0) |
+	return S2_YOUNG | (a->writable ? S2_WRITE : 0) |
+	       (a->may_write != a->writable ? S2_MAY_WRITE : 0) | (a->executable ? S2_EXEC : 0) |
 	       (map->access & ACCESS_WRITE ? S2_DIRTY : 0) |
 	       (a->class == FRAME_COUNTED ? S2_COUNTED : 0) | S2_TYPE(a->type);
 }
@@ -132,7 +133,7 @@ static void leaf_new(struct s2 *s2, const struct s2_map *map, uint64_t *at, unsi
 /* What it allows it keeps: a notice would have removed what the host narrowed. */
 static void leaf_widen(struct place p, struct s2_entry old, uint32_t attrs)
 {
-	attrs |= old.attrs & (S2_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY);
+	attrs |= old.attrs & (S2_WRITE | S2_MAY_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY);
 	arch_s2_set(p.at, p.level, arch_s2_leaf(p.level, old.pfn, attrs));
 }
 
@@ -288,10 +289,66 @@ static inline enum s2_outcome page_change(uint64_t *at, pfn_t n, uint32_t attrs,
 	return S2_WIDENED;
 }
 
-static inline enum s2_outcome install_near_locked(struct s2 *s2, struct s2_cache *cache,
-						  const struct s2_map *map, uint32_t attrs,
-						  unsigned level, bool present)
-	REQUIRES(s2->consumer.lock)
+/*
+ * A leaf that says itself that it may be written, and is not writable, becomes so. F7: marked under
+ * the lock.
+ */
+static inline __attribute__((always_inline)) struct s2_widened widen_at(struct place p, gfn_t n)
+{
+	uint64_t old = entry_load(p.at);
+	struct s2_entry e = arch_s2_decode(p.level, old);
+
+	if (e.kind != S2_LEAF || (e.attrs & (S2_WRITE | S2_MAY_WRITE)) != S2_MAY_WRITE)
+		return (struct s2_widened){ .done = false };
+	arch_s2_set(p.at, p.level, arch_s2_written(old));
+	pfn_t page = pfn(e.pfn.v + (n.v & (level_pages(p.level) - 1)));
+	if (__builtin_expect(!(e.attrs & S2_COUNTED), false)) /* S3 */
+		return (struct s2_widened){ page,
+					    frame_of(page) != NULL ? FRAME_UNCOUNTED : FRAME_DEVICE,
+					    p.level, true };
+	frame_mark(frame_counted(page), FRAME_YOUNG | FRAME_DIRTY);
+	return (struct s2_widened){ page, FRAME_COUNTED, p.level, true };
+}
+
+/* The same where no table is at hand, or the leaf is a larger one. */
+static __attribute__((noinline)) struct s2_widened widen_far(struct s2 *s2, gfn_t n)
+{
+	if (table_number(n, top_level()) != 0)
+		return (struct s2_widened){ .done = false };
+	struct place p = walk(s2, n, 0);
+
+	if (p.level == 0)
+		s2->near[0] = (struct s2_near){ table_number(n, 0), p.at - entry_index(0, n) };
+	return widen_at(p, n);
+}
+
+/* Part of the fault's way where the linker can see both. */
+__attribute__((always_inline)) struct s2_widened s2_widen(struct s2 *s2, gfn_t n,
+							  const struct token *token)
+{
+	const struct s2_near *near = &s2->near[0];
+	struct s2_widened leaf = { .done = false };
+
+	mm_step("s2_widen", s2);
+	spin_lock(&s2->consumer.lock);
+	/*
+	 * P5, M15. That the leaf stands already proves that nothing was narrowed since it was made,
+	 * for a notice takes the leaf away before it begins; but in an open notice's hull nothing
+	 * is given (I3), and who changes that argument finds the check where it is asked.
+	 */
+	if (token_quiet(&s2->consumer, token)) {
+		if (__builtin_expect(table_number(n, 0) == near->number, true))
+			leaf = widen_at((struct place){ &near->table[entry_index(0, n)], 0 }, n);
+		else
+			leaf = widen_far(s2, n);
+	}
+	spin_unlock(&s2->consumer.lock);
+	return leaf;
+}
+
+static inline __attribute__((always_inline)) enum s2_outcome install_near_locked(
+	struct s2 *s2, struct s2_cache *cache, const struct s2_map *map, uint32_t attrs,
+	unsigned level, bool present) REQUIRES(s2->consumer.lock)
 {
 	const struct s2_near *near = &s2->near[level];
 	enum s2_outcome outcome = S2_NEW;

@@ -19,6 +19,9 @@ static inline unsigned top_level(void)
 /* Pages that one entry of the level covers. */
 static inline uint64_t level_pages(unsigned level)
 {
+	/* Of level 0 all trees say the same: where the level is a constant nothing is loaded. */
+	if (__builtin_constant_p(level) && level == 0)
+		return 1;
 	return UINT64_C(1) << arch_s2_geometry->shift[level];
 }
 

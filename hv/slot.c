@@ -315,9 +315,15 @@ static void slots_unlock(struct vm *vm) RELEASES(vm->slot_lock)
 	grace_poll();
 }
 
-enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool readonly, uint32_t *id)
+enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, unsigned flags,
+			uint32_t *id)
 {
-	struct slot new = { .gfns = gfns, .hva = at, .readonly = readonly };
+	struct slot new = {
+		.gfns = gfns,
+		.hva = at,
+		.readonly = (flags & SLOT_READONLY) != 0,
+		.track_writes = (flags & SLOT_TRACK_WRITES) != 0,
+	};
 	enum result r = slot_check(&new);
 	if (r != OK)
 		return r;

@@ -18,11 +18,19 @@
 
 struct vm;
 
+/* What a memslot is made with: a set of these. */
+enum slot_flag {
+	SLOT_READONLY = 1, /* a write is refused: it may be a device's (P7) */
+	SLOT_TRACK_WRITES =
+		2, /* each leaf is read-only until it is written, so that this is seen */
+};
+
 struct slot {
 	struct gfn_range gfns;
 	hva_t hva; /* of the first page, in the VM's space */
 	uint32_t id;
 	bool readonly;
+	bool track_writes;
 	bool alone; /* in a table: no other memslot shows any of the same hvas */
 };
 
@@ -88,13 +96,14 @@ static inline const struct slot *slot_near(const struct slot_table *t, struct hv
 }
 
 /*
- * Creates, deletes, moves a memslot. One such change at a time in a VM (the VM's slot lock). BUSY:
- * a notice is active, nothing has changed, try again. BAD_ARGUMENT (empty, beyond the guest's
- * address width), OVERLAPS (another memslot, or the board's devices), OUT_OF_MEMORY, NOT_FOUND.
- * When delete or move returns OK no CPU can use the old place. The host range behind the slot is
- * not touched. The caller holds no lock and is in no grace section.
+ * Creates (`flags`: a set of enum slot_flag), deletes, moves a memslot. One such change at a time
+ * in a VM (the VM's slot lock). BUSY: a notice is active, nothing has changed, try again.
+ * BAD_ARGUMENT (empty, beyond the guest's address width), OVERLAPS (another memslot, or the board's
+ * devices), OUT_OF_MEMORY, NOT_FOUND. When delete or move returns OK no CPU can use the old place.
+ * The host range behind the slot is not touched. The caller holds no lock and is in no grace
+ * section.
  */
-enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, bool readonly,
+enum result slot_create(struct vm *vm, struct gfn_range gfns, hva_t at, unsigned flags,
 			uint32_t *id);
 enum result slot_delete(struct vm *vm, uint32_t id);
 enum result slot_move(struct vm *vm, uint32_t id, gfn_t to);

@@ -72,7 +72,7 @@ static enum result make_slot(struct vm *vm, gpa_t at, uint64_t bytes, hva_t plac
 {
 	gfn_t first = gpa_to_gfn(at);
 	struct gfn_range gfns = { first, gfn(first.v + (bytes >> PAGE_SHIFT)) };
-	return slot_create(vm, gfns, place, readonly, id);
+	return slot_create(vm, gfns, place, readonly ? SLOT_READONLY : 0, id);
 }
 
 static enum result make_ram(struct build *b)

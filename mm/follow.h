@@ -45,8 +45,8 @@ struct follow_answer {
 	pfn_t pfn;
 	enum frame_class class; /* COUNTED, UNCOUNTED or DEVICE */
 	enum hold hold;
-	bool writable; /* the memslot, the region and the host entry all allow it, and it was asked
-			  for */
+	bool may_write; /* P7: the memslot, the region and the host entry all allow writing */
+	bool writable;	/* ... and it was asked for: by the access, or by want_writable */
 	bool executable;
 	enum memtype type;
 	unsigned order; /* H7: the host entry covers 2^order pages, aligned around the page */
@@ -119,7 +119,8 @@ static inline void follow_fill(const struct follow_request *rq, uint64_t leaf, u
 	out->pfn = host_pfn_at(leaf, level, rq->hva);
 	out->class = follow_class(leaf);
 	out->hold = hold;
-	out->writable = asked & rq->slot_writable & ((leaf & HOST_WRITE) != 0); /* P7 */
+	out->may_write = rq->slot_writable & ((leaf & HOST_WRITE) != 0); /* P7 */
+	out->writable = out->may_write & asked;
 	out->executable = (leaf & HOST_EXEC) != 0;
 	out->type = host_type(leaf);
 	out->order = host_order(level);

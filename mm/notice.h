@@ -188,6 +188,12 @@ static inline struct token token_take(const struct consumer *c)
 }
 
 /*
+ * With the consumer's lock held: has nothing happened under the token, no notice open and none
+ * ended since, wherever in the space? Asks for less than token_check, and may say false more often.
+ */
+static inline bool token_quiet(const struct consumer *c, const struct token *t) REQUIRES(c->lock);
+
+/*
  * With the consumer's lock held: may a translation, looked up under the token, be established now?
  * `range` is all that it would translate: for a huge leaf the leaf's whole range, since a notice
  * may be open beside the page that faulted. false: a notice covers a part of it, or one has ended
@@ -199,15 +205,18 @@ static inline bool token_check(struct consumer *c, const struct token *t, struct
 /* The check itself, for when it is not plain that nothing has happened. */
 bool token_lost(struct consumer *c, uint64_t shown, struct hva_range range) REQUIRES(c->lock);
 
-static inline bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
+static inline bool token_quiet(const struct consumer *c, const struct token *t)
 {
 	MM_ASSERT(t->consumer == c);
 	/* relaxed: seq is written under the lock that the caller holds. */
-	if (__builtin_expect(c->open == 0 &&
-				     atomic_load_explicit(&c->seq, memory_order_relaxed) == t->seq,
-			     true))
-		return true;
-	return !token_lost(c, t->seq, range);
+	return __builtin_expect(
+		c->open == 0 && atomic_load_explicit(&c->seq, memory_order_relaxed) == t->seq,
+		true);
+}
+
+static inline bool token_check(struct consumer *c, const struct token *t, struct hva_range range)
+{
+	return token_quiet(c, t) || !token_lost(c, t->seq, range);
 }
 
 #endif

@@ -262,12 +262,13 @@ static void writers(void)
 		return;
 	arch_s2_set(&table[3], 0, arch_s2_leaf(0, pfn(0x77), narrow));
 	check(arch_s2_decode(0, table[3]).attrs == narrow, "a leaf is set");
+	arch_s2_set(&table[3], 0, arch_s2_leaf(0, pfn(0x77), narrow | S2_MAY_WRITE));
+	old = arch_s2_written(table[3]);
+	check(arch_s2_decode(0, old).attrs == (wide | S2_MAY_WRITE | S2_DIRTY),
+	      "one that may be written is written");
 	check(table[2] == 0 && table[4] == 0, "and nothing beside it");
 	arch_s2_set(&table[3], 0, arch_s2_leaf(0, pfn(0x77), wide));
 	check(arch_s2_decode(0, table[3]).attrs == wide, "and widened");
-	arch_s2_set(&table[3], 0, arch_s2_leaf(0, pfn(0x77), wide | S2_MAY_WRITE));
-	check(arch_s2_decode(0, table[3]).attrs == (wide | S2_MAY_WRITE), "and may be written");
-	(void)arch_s2_swap(&table[3], 0, arch_s2_leaf(0, pfn(0x77), wide));
 	old = arch_s2_swap(&table[3], 0, arch_s2_leaf(0, pfn(0x77), narrow));
 	check(arch_s2_decode(0, old).attrs == wide, "narrowing tells what stood there");
 	old = arch_s2_swap(&table[3], 0, 0);

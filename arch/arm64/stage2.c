@@ -192,6 +192,11 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	return d;
 }
 
+uint64_t arch_s2_written(uint64_t leaf)
+{
+	return leaf | E_WRITE | E_YOUNG | (stage2.hw_dirty ? E_DBM : E_DIRTY);
+}
+
 /* ---- The two writers ------------------------------------------------------------------------ */
 
 static bool is_leaf(unsigned level, uint64_t e)
@@ -219,16 +224,16 @@ static uint64_t set_by_processor(uint64_t e)
 	return e & (E_YOUNG | ((e & E_DBM) != 0 ? E_WRITE : 0));
 }
 
-static inline bool writable(uint64_t e)
+/* How far writes are let in: not at all, once they are seen, at once. */
+static inline unsigned writes(uint64_t e)
 {
-	return (e & (E_WRITE | E_DBM)) != 0;
+	return e & (E_WRITE | E_DBM) ? 2 : e & E_MAY_WRITE ? 1 : 0;
 }
 
 /* Does `a` lack what `b` permits? */
 static inline __attribute__((unused)) bool narrower(uint64_t a, uint64_t b)
 {
-	return writable(a) < writable(b) || (~a & b & E_MAY_WRITE) != 0 ||
-	       (a & ~b & E_NO_EXEC) != 0;
+	return writes(a) < writes(b) || (a & ~b & E_NO_EXEC) != 0;
 }
 
 void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)

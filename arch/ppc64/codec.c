@@ -92,6 +92,11 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	return d;
 }
 
+uint64_t arch_s2_written(uint64_t leaf)
+{
+	return leaf | codec_swap(E_WRITE | E_YOUNG | E_DIRTY);
+}
+
 uint64_t codec_set_by_processor(uint64_t entry)
 {
 	uint64_t e = codec_swap(entry);

@@ -2,7 +2,7 @@
 /*
  * Nested page tables (APM volume 2, 15.25): the ordinary long-mode format, read by the processor as
  * user accesses, with accessed and dirty bits set by it. Software bits 9..11 and 52..58 are ours;
- * bit 9 holds COUNTED, bit 10 MAY_WRITE. The memory type stands in PWT and PCD and means what the
+ * bit 9 holds COUNTED, bit 11 MAY_WRITE. The memory type stands in PWT and PCD and means what the
  * host's PAT says (percpu.c), so it can be read back from the entry.
  *
  * No emulator shows a wrong memory type, a missing local flush, or an entry remade without being
@@ -25,14 +25,12 @@
 #define E_DIRTY UINT64_C(0x040)
 #define E_LARGE UINT64_C(0x080) /* above level 0 */
 #define E_COUNTED UINT64_C(0x200)
-#define E_MAY_WRITE UINT64_C(0x400)
+#define E_MAY_WRITE UINT64_C(0x800)
 #define E_ADDRESS UINT64_C(0x000ffffffffff000)
 #define E_NX (UINT64_C(1) << 63)
 
-#define E_PERMISSIONS (E_WRITE | E_MAY_WRITE) /* and, the other way round, E_NX */
-
 /* What may differ between two leaves of which one replaces the other without a break. */
-#define E_MAY_DIFFER (E_PERMISSIONS | E_NX | E_ACCESSED | E_DIRTY)
+#define E_MAY_DIFFER (E_WRITE | E_MAY_WRITE | E_NX | E_ACCESSED | E_DIRTY)
 
 static const struct s2_geometry tree = {
 	.levels = 4,
@@ -124,6 +122,11 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	return d;
 }
 
+uint64_t arch_s2_written(uint64_t leaf)
+{
+	return leaf | E_WRITE | E_ACCESSED | E_DIRTY;
+}
+
 /* ---- The two writers ------------------------------------------------------------------------ */
 
 /* S8, and the alignment that the processor would answer with a reserved-bit fault. */
@@ -147,6 +150,12 @@ static bool is_leaf(unsigned level, uint64_t e)
 	return (e & E_PRESENT) != 0 && (level == 0 || (e & E_LARGE) != 0);
 }
 
+/* How far writes are let in: not at all, once they are seen, at once. */
+static inline __attribute__((unused)) unsigned writes(uint64_t e)
+{
+	return e & E_WRITE ? 2 : e & E_MAY_WRITE ? 1 : 0;
+}
+
 void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 {
 	uint64_t old = __atomic_load_n(where, __ATOMIC_RELAXED);
@@ -160,7 +169,7 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 	X86_ASSERT(is_leaf(level, old) && is_leaf(level, entry) &&
 			   ((old ^ entry) & ~E_MAY_DIFFER) == 0,
 		   "a stage-2 entry was remade without being broken first");
-	X86_ASSERT((old & ~entry & E_PERMISSIONS) == 0 && (~old & entry & E_NX) == 0,
+	X86_ASSERT(writes(entry) >= writes(old) && (~old & entry & E_NX) == 0,
 		   "a stage-2 entry was narrowed as if it were widened");
 	/* The processor may set accessed and dirty while we widen: they must not be lost. */
 	while (!__atomic_compare_exchange_n(where, &old, entry | (old & (E_ACCESSED | E_DIRTY)),
@@ -176,7 +185,7 @@ uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry)
 		check_leaf(level, entry);
 		X86_ASSERT(is_leaf(level, old) && ((old ^ entry) & ~E_MAY_DIFFER) == 0,
 			   "a stage-2 entry was remade without being broken first");
-		X86_ASSERT((~old & entry & E_PERMISSIONS) == 0 && (old & ~entry & E_NX) == 0,
+		X86_ASSERT(writes(entry) <= writes(old) && (old & ~entry & E_NX) == 0,
 			   "a stage-2 entry was widened as if it were narrowed");
 	}
 	return old;

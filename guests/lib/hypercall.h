@@ -77,8 +77,9 @@ static inline int64_t hc_protect(uint64_t gpa, uint64_t bytes, uint64_t permissi
 }
 
 /* T. A memslot over new ANON memory (backing 0), or over device or pool memory number backing
- * - 1 of the VM's node; flags bit 0: read-only. Not over another memslot, or the board's
- * devices (arm64: below 0x40000000). Returns its number. */
+ * - 1 of the VM's node; flags bit 0: read-only; bit 1: writes are tracked: a leaf is read-
+ * only until it is written. Not over another memslot, or the board's devices (arm64: below
+ * 0x40000000). Returns its number. */
 static inline int64_t hc_slot_create(uint64_t gpa, uint64_t bytes, uint64_t backing, uint64_t flags)
 {
 	return hypercall(TENURE_slot_create, gpa, bytes, backing, flags);

@@ -134,7 +134,7 @@ static void make_vm(unsigned n, uint64_t pages)
 	need(s2_create(&vm->s2, vm), "s2_create");
 	need(space_map(&vm->space, hva_range(hva(HOST_BASE), pages << PAGE_SHIFT), &spec),
 	     "space_map");
-	need(slot_create(vm, gfns, hva(HOST_BASE), false, &id), "slot_create");
+	need(slot_create(vm, gfns, hva(HOST_BASE), 0, &id), "slot_create");
 }
 
 static void add_vcpu(unsigned n, struct vm *vm)

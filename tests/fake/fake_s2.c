@@ -117,16 +117,28 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	return d;
 }
 
+uint64_t arch_s2_written(uint64_t leaf)
+{
+	return leaf | __builtin_bswap64(E_WRITE | E_YOUNG | E_DIRTY);
+}
+
 /* ---- The two writers ------------------------------------------------------------------------ */
 
-#define ALLOWED (S2_WRITE | S2_MAY_WRITE | S2_EXEC)
-#define PERMISSIONS (ALLOWED | S2_YOUNG | S2_DIRTY)
+#define PERMISSIONS (S2_WRITE | S2_MAY_WRITE | S2_EXEC | S2_YOUNG | S2_DIRTY)
 
 /* What stands and what shall stand name the same memory in the same way. */
 static bool same_leaf(const struct s2_entry *a, const struct s2_entry *b)
 {
 	return a->kind == S2_LEAF && b->kind == S2_LEAF && a->pfn.v == b->pfn.v &&
 	       ((a->attrs ^ b->attrs) & ~PERMISSIONS) == 0;
+}
+
+/* A leaf that may be written lacks nothing that one which is to be seen written permits. */
+static bool lacks(uint32_t attrs, uint32_t wanted)
+{
+	if (attrs & S2_WRITE)
+		attrs |= S2_MAY_WRITE;
+	return (wanted & ~attrs & (S2_WRITE | S2_MAY_WRITE | S2_EXEC)) != 0;
 }
 
 static void check_entry(const struct s2_entry *e, unsigned level)
@@ -154,7 +166,7 @@ void arch_s2_set(uint64_t *where, unsigned level, uint64_t entry)
 			uint32_t kept = from.attrs & (S2_YOUNG | S2_DIRTY);
 
 			MM_CHECK(same_leaf(&from, &to));
-			MM_CHECK((from.attrs & ~to.attrs & ALLOWED) == 0);
+			MM_CHECK(!lacks(to.attrs, from.attrs));
 			now = arch_s2_leaf(level, to.pfn, to.attrs | kept);
 		}
 	} while (!__atomic_compare_exchange_n(where, &old, now, false, __ATOMIC_SEQ_CST,
@@ -171,7 +183,7 @@ uint64_t arch_s2_swap(uint64_t *where, unsigned level, uint64_t entry)
 	if (to.kind != S2_NONE) {
 		check_entry(&to, level);
 		MM_CHECK(same_leaf(&from, &to));
-		MM_CHECK((to.attrs & ~from.attrs & ALLOWED) == 0);
+		MM_CHECK(!lacks(from.attrs, to.attrs));
 	}
 	if (fake_on_entry != NULL)
 		fake_on_entry(where, level, old, entry);

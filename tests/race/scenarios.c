@@ -25,7 +25,7 @@ static enum result brought_in(uint64_t page)
 static void memory_begin(void)
 {
 	world_anon(0, 8, RW, false);
-	(void)world_slot(0, 8, 0, false);
+	(void)world_slot(0, 8, 0, 0);
 	for (uint64_t page = 0; page < 6; page++)
 		MUST(brought_in(page));
 }
@@ -243,7 +243,7 @@ static void owner_map(unsigned order, bool read_only_first)
 static void owner_begin(unsigned order, bool read_only_first)
 {
 	owner_map(order, read_only_first);
-	(void)world_slot(0, 8, 0, false);
+	(void)world_slot(0, 8, 0, 0);
 }
 
 static void huge_begin(void)
@@ -268,7 +268,7 @@ static void grant_begin(void)
 static void side_cut_begin(void)
 {
 	owner_map(9, false);
-	(void)world_slot(2, 8, 0, false);
+	(void)world_slot(2, 8, 0, 0);
 	MUST(brought_in(0));
 }
 
@@ -277,7 +277,7 @@ static void side_cut_begin(void)
 static void side_page_begin(void)
 {
 	owner_map(9, true);
-	(void)world_slot(2, 8, 0, false);
+	(void)world_slot(2, 8, 0, 0);
 	MUST(guest_touch(4, ACCESS_READ));
 	race_be(1);
 	MUST(guest_touch(6, ACCESS_READ));
@@ -340,7 +340,7 @@ static void pool_begin(void)
 	MUST(device_memory_init(&pool_config, why, sizeof(why)));
 	MUST(device_memory_map(pool_memory(), &world.vm.space, world_range(0, 4), 0, MEM_WRITE_BACK,
 			       false, false));
-	(void)world_slot(0, 4, 0, false);
+	(void)world_slot(0, 4, 0, 0);
 	MUST(guest_touch(1, ACCESS_WRITE));
 }
 
@@ -406,7 +406,7 @@ static void drop_and_free_tables(void)
 static void zeros_begin(void)
 {
 	world_anon(0, 8, RW, true);
-	(void)world_slot(0, 8, 0, false);
+	(void)world_slot(0, 8, 0, 0);
 	MUST(guest_touch(1, ACCESS_READ));
 }
 

@@ -479,12 +479,12 @@ void world_anon(uint64_t page, uint64_t pages, unsigned permissions, bool share_
 	MUST(space_map(&world.vm.space, world_range(page, pages), &spec));
 }
 
-uint32_t world_slot(uint64_t n, uint64_t pages, uint64_t page, bool readonly)
+uint32_t world_slot(uint64_t n, uint64_t pages, uint64_t page, unsigned flags)
 {
 	struct gfn_range gfns = { gfn(n), gfn(n + pages) };
 	uint32_t id = 0;
 
-	MUST(slot_create(&world.vm, gfns, world_hva(page), readonly, &id));
+	MUST(slot_create(&world.vm, gfns, world_hva(page), flags, &id));
 	return id;
 }
 

@@ -96,7 +96,7 @@ void world_must(enum result r, const char *what);
 #define MUST(call) world_must((call), #call)
 
 void world_anon(uint64_t page, uint64_t pages, unsigned permissions, bool share_zero);
-uint32_t world_slot(uint64_t n, uint64_t pages, uint64_t page, bool readonly);
+uint32_t world_slot(uint64_t n, uint64_t pages, uint64_t page, unsigned flags);
 
 /* ---- What must hold ---------------------------------------------------------------------------
  */

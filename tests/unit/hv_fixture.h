@@ -117,16 +117,19 @@ static inline void fix_check_leaf(uint64_t first, unsigned level, struct s2_entr
 	uint64_t pages = fix_level_pages(level);
 
 	fix_check(slot != NULL && slot->gfns.start.v <= first);
-	fix_check(first + pages <= slot->gfns.end.v);	     /* S2 */
-	fix_check(!(e.attrs & S2_WRITE) || !slot->readonly); /* P7 */
+	fix_check(first + pages <= slot->gfns.end.v);			      /* S2 */
+	fix_check(!(e.attrs & (S2_WRITE | S2_MAY_WRITE)) || !slot->readonly); /* P7 */
+	if (slot->track_writes || !arch_s2_geometry->hw_dirty)
+		fix_check(!(e.attrs & S2_WRITE) || e.attrs & S2_DIRTY); /* seen as written (S10) */
 	for (uint64_t i = 0; i < pages;) {
 		hva_t a = slot_hva(slot, gfn(first + i));
 		unsigned host_level;
 		uint64_t host = host_lookup(fix.vm.space.root, a, &host_level);
 		pfn_t n = pfn(e.pfn.v + i);
 		fix_check(host & HOST_LEAF && host & HOST_READ);
-		fix_check(host_pfn_at(host, host_level, a).v == n.v);		       /* P5 */
-		fix_check(!(e.attrs & S2_WRITE) || host & HOST_WRITE);		       /* P7, M15 */
+		fix_check(host_pfn_at(host, host_level, a).v == n.v); /* P5 */
+		if (e.attrs & (S2_WRITE | S2_MAY_WRITE))
+			fix_check(host & HOST_WRITE);				       /* P7, M15 */
 		fix_check(!(e.attrs & S2_EXEC) || host & HOST_EXEC);		       /* S8 */
 		fix_check(S2_TYPE_OF(e.attrs) == host_type(host));		       /* S8 */
 		fix_check(((e.attrs & S2_COUNTED) != 0) == !(host & HOST_SPECIAL));    /* S3 */
@@ -136,7 +139,8 @@ static inline void fix_check_leaf(uint64_t first, unsigned level, struct s2_entr
 	}
 }
 
-static inline void fix_leaf_set(uint64_t first, unsigned level, struct s2_entry e)
+static inline void fix_leaf_set(uint64_t first, unsigned level, struct s2_entry from,
+				struct s2_entry e)
 {
 	const struct consumer *c = &fix.vm.s2.consumer;
 	const struct slot *slot = slot_find(&fix.vm, gfn(first));
@@ -145,7 +149,10 @@ static inline void fix_leaf_set(uint64_t first, unsigned level, struct s2_entry 
 	fix_check_leaf(first, level, e);
 	hva_t a = slot_hva(slot, gfn(first));
 	(void)host_lookup(fix.vm.space.root, a, &host_level);
-	fix_check(host_order(host_level) >= arch_s2_geometry->shift[level]); /* H7, M14, M15 */
+	/* H7, M14, M15; where each page may be written already, the host may have split them since.
+	 */
+	fix_check(host_order(host_level) >= arch_s2_geometry->shift[level] ||
+		  from.attrs & S2_MAY_WRITE);
 	fix_check(spin_is_locked(&c->lock));
 	fix_check(c->open == 0 ||
 		  !hva_range_overlaps(c->hull,
@@ -174,7 +181,7 @@ static inline void fix_on_entry(uint64_t *where, unsigned level, uint64_t old, u
 		fix_check(from.kind == S2_NONE); /* S5 */
 		fix.tables[to.pfn.v] = (struct fix_table){ true, to.below, first };
 	} else if (to.kind == S2_LEAF) {
-		fix_leaf_set(first, level, to);
+		fix_leaf_set(first, level, from, to);
 	}
 	if (from.kind == S2_TABLE)
 		fix_table_goes(from.pfn, from.below);
@@ -365,11 +372,11 @@ static inline void fix_anon(uint64_t page, uint64_t pages, unsigned permissions,
 	assert_result(OK, space_map(&fix.vm.space, fix_range(page, pages), &spec));
 }
 
-static inline uint32_t fix_slot(uint64_t n, uint64_t pages, uint64_t page, bool readonly)
+static inline uint32_t fix_slot(uint64_t n, uint64_t pages, uint64_t page, unsigned flags)
 {
 	struct gfn_range gfns = { gfn(n), gfn(n + pages) };
 	uint32_t id = UINT32_MAX;
-	assert_result(OK, slot_create(&fix.vm, gfns, fix_hva(page), readonly, &id));
+	assert_result(OK, slot_create(&fix.vm, gfns, fix_hva(page), flags, &id));
 	return id;
 }
 

@@ -67,7 +67,7 @@ static struct device_memory *show(unsigned i, bool readonly, bool readonly_first
 
 	assert_result(OK, device_memory_map(m, &fix.vm.space, hva_range(fix_hva(0), bytes), 0,
 					    device_memory_type(m), readonly, readonly_first));
-	fix_slot(SLOT_GFN, bytes >> PAGE_SHIFT, 0, false);
+	fix_slot(SLOT_GFN, bytes >> PAGE_SHIFT, 0, 0);
 	return m;
 }
 
@@ -282,7 +282,7 @@ static void every_view_is_told(void **state)
 	uint64_t page = FRAMEBUFFER_BYTES >> PAGE_SHIFT;
 	assert_result(OK, device_memory_map(fb, &fix.vm.space, fix_range(page, 4), 3 * PAGE_SIZE,
 					    MEM_UNCACHED, true, false));
-	fix_slot(SLOT_GFN + page, 4, page, true);
+	fix_slot(SLOT_GFN + page, 4, page, SLOT_READONLY);
 	assert_result(OK, fix_write(SLOT_GFN + 3, 77));
 	assert_result(OK, fix_read(SLOT_GFN + page, &value));
 	assert_int_equal(value, 77);

@@ -21,7 +21,7 @@ static int begin_small(void **state)
 	(void)state;
 	fix_begin(&small);
 	fix_anon(0, 100, RWX, false);
-	(void)fix_slot(0, 100, 0, false);
+	(void)fix_slot(0, 100, 0, 0);
 	return 0;
 }
 
@@ -68,9 +68,9 @@ static void refusals_have_their_reason(void **state)
 	struct fix_owner owner = { .first = FIX_DEVICE, .gone = true };
 	fix_anon(200, 10, ACCESS_READ, false);
 	fix_pfnmap(&owner, 300, 10, MEM_DEVICE, RW);
-	(void)fix_slot(200, 10, 200, false);
-	(void)fix_slot(300, 10, 300, false);
-	(void)fix_slot(400, 10, 400, false);
+	(void)fix_slot(200, 10, 200, 0);
+	(void)fix_slot(300, 10, 300, 0);
+	(void)fix_slot(400, 10, 400, 0);
 	uint64_t entries = fix.entries;
 
 	assert_result(NO_MEMSLOT, fix_read(150, NULL));
@@ -108,7 +108,7 @@ static void a_notice_that_came_and_went_is_noticed(void **state)
 		uint64_t raced = fix.vm.stats.raced, value = 1;
 		assert_result(OK, fix_write(3, 4711));
 		assert_result(OK, slot_delete(&fix.vm, i == 0 ? 0 : fix.vm.next_slot_id - 1));
-		(void)fix_slot(0, 100, 0, false);
+		(void)fix_slot(0, 100, 0, 0);
 		fix_at(steps[i], drop_page, 1);
 		assert_result(OK, fix_read(3, &value));
 		assert_int_equal(fix_hook.times, 0);
@@ -155,10 +155,10 @@ static void a_notice_beside_the_page_stops_a_huge_leaf(void **state)
 {
 	(void)state;
 	fix_anon(0, 512, RWX, false);
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_write(300, 1)); /* the host entry is there */
 	assert_result(OK, slot_delete(&fix.vm, 0));
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	fix_at("fault_followed", open_over_page, 1);
 	assert_result(BUSY, fix_write(300, 2));
 	assert_false(fix_mapped(300));
@@ -242,7 +242,7 @@ static void a_bar_that_moves_is_seen_at_its_new_place(void **state)
 	pfn_t there = pfn(FIX_DEVICE.v + 1024);
 	struct fix_owner bar = { .first = FIX_DEVICE, .order = 9 };
 	fix_pfnmap(&bar, 512, 512, MEM_UNCACHED, RW);
-	(void)fix_slot(512, 512, 512, false);
+	(void)fix_slot(512, 512, 512, 0);
 	*(uint64_t *)fake_device(pfn_to_hpa(pfn(there.v + 9))) = 2;
 	assert_result(OK, fix_write(521, 1));
 	assert_int_equal(*(uint64_t *)fake_device(pfn_to_hpa(pfn(FIX_DEVICE.v + 9))), 1);
@@ -270,7 +270,7 @@ static void a_bar_that_moves_during_a_fault_is_seen_at_its_new_place(void **stat
 	(void)state;
 	mover = (struct fix_owner){ .first = FIX_DEVICE, .order = 9 };
 	fix_pfnmap(&mover, 512, 512, MEM_UNCACHED, RW);
-	(void)fix_slot(512, 512, 512, false);
+	(void)fix_slot(512, 512, 512, 0);
 	fix_at("fault_followed", mover_moves, 3);
 	assert_result(OK, fix_write(521, 1));
 	assert_int_equal(fix_leaf(512, NULL).pfn.v, FIX_DEVICE.v + 3 * 1024);
@@ -290,7 +290,7 @@ static void a_refusal_inside_a_notice_is_looked_at_again(void **state)
 	(void)state;
 	mover = (struct fix_owner){ .first = FIX_DEVICE };
 	fix_pfnmap(&mover, 200, 10, MEM_UNCACHED, RW);
-	(void)fix_slot(200, 10, 200, false);
+	(void)fix_slot(200, 10, 200, 0);
 	fix_at("follow_fault", mover_is_between_two_places, 1);
 	assert_result(BUSY, fix_write(203, 1));
 	mover.gone = false;
@@ -375,7 +375,7 @@ static void a_missing_permission_is_asked_for(void **state)
 	(void)state;
 	struct fix_owner device = { .first = FIX_DEVICE, .read_only_first = true };
 	fix_pfnmap(&device, 200, 10, MEM_UNCACHED, RW);
-	(void)fix_slot(200, 10, 200, false);
+	(void)fix_slot(200, 10, 200, 0);
 	assert_result(OK, fix_read(203, NULL));
 	assert_result(OK, fix_write(203, 1));
 	assert_int_equal(fix.vm.stats.widened, 1);
@@ -388,7 +388,7 @@ static void a_shared_page_is_broken_by_a_write(void **state)
 	(void)state;
 	uint64_t value = 1;
 	fix_anon(200, 10, RWX, true);
-	(void)fix_slot(200, 10, 200, false);
+	(void)fix_slot(200, 10, 200, 0);
 	assert_result(OK, fix_read(203, &value));
 	assert_result(OK, fix_read(204, &value));
 	pfn_t zeros = fix_leaf(203, NULL).pfn;
@@ -436,7 +436,7 @@ static void a_fault_outlasts_a_storm_and_breaks_a_page(void **state)
 	(void)state;
 	storms = 0;
 	fix_anon(200, 10, RWX, true);
-	(void)fix_slot(200, 10, 200, false);
+	(void)fix_slot(200, 10, 200, 0);
 	assert_result(OK, fix_read(203, NULL));
 	/* Somebody else has the turn again and again: the break is refused. */
 	struct notice_turn other = { false, false };
@@ -578,7 +578,7 @@ static void without_memory_for_tables_nothing_is_installed(void **state)
 	const uint64_t far = UINT64_C(1) << 30; /* shares no table but the root */
 	uint64_t value = 0;
 	assert_result(OK, fix_write(3, 4711));
-	(void)fix_slot(far, 100, 0, false);
+	(void)fix_slot(far, 100, 0, 0);
 	for (uint64_t leave = 0; leave <= 3; leave++) {
 		uint64_t entries = fix.entries;
 		s2_cache_empty(&fix.vcpus[0].s2_cache);
@@ -596,7 +596,7 @@ static void without_memory_a_shared_page_stays_shared(void **state)
 	(void)state;
 	uint64_t value = 1;
 	fix_anon(200, 10, RWX, true);
-	(void)fix_slot(200, 10, 200, false);
+	(void)fix_slot(200, 10, 200, 0);
 	assert_result(OK, fix_read(203, &value));
 	struct s2_entry e = fix_leaf(203, NULL);
 	assert_result(OK, s2_cache_fill(&fix.vcpus[0].s2_cache));

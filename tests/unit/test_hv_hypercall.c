@@ -285,7 +285,7 @@ static void memslots(void **state)
 		CALL(slot_create, FAR + KIB4, KIB4, 0, 0, REFUSED(OVERLAPS)),
 		CALL(slot_create, FAR + 1, KIB4, 0, 0, REFUSED(BAD_ALIGNMENT)),
 		CALL(slot_create, FAR, 0, 0, 0, REFUSED(BAD_ARGUMENT)),
-		CALL(slot_create, FAR, KIB4, 0, 2, REFUSED(BAD_ARGUMENT)),
+		CALL(slot_create, FAR, KIB4, 0, 4, REFUSED(BAD_ARGUMENT)),
 		CALL(slot_create, FAR, KIB4, 1, 0, REFUSED(NOT_FOUND)),
 		CALL(slot_create, FAR, KIB4, UINT64_MAX, 0, REFUSED(NOT_FOUND)),
 		CALL(slot_move, 1, FAR + 1, 0, 0, REFUSED(BAD_ALIGNMENT)),

@@ -38,6 +38,9 @@ static uint64_t some_gfn(void)
 static void op_slot_create(void)
 {
 	struct model_slot s = { .used = true, .readonly = random_one_in(5), .gfn = some_gfn() };
+	unsigned flags = s.readonly ? SLOT_READONLY : 0;
+	if (random_one_in(2))
+		flags |= SLOT_TRACK_WRITES;
 	struct model_slot *at = &slots[random_below(SLOTS)];
 	s.page = random_one_in(2) ? random_below(HOST_PAGES) : 512 * random_below(HOST_PAGES / 512);
 	if (random_one_in(2)) /* in step */
@@ -49,7 +52,7 @@ static void op_slot_create(void)
 		return;
 	bool overlaps = overlaps_slot(s.gfn, s.pages, NULL);
 	enum result r = slot_create(&fix.vm, (struct gfn_range){ gfn(s.gfn), gfn(s.gfn + s.pages) },
-				    fix_hva(s.page), s.readonly, &s.id);
+				    fix_hva(s.page), flags, &s.id);
 	if (r == OVERLAPS) {
 		random_check(overlaps);
 		return;

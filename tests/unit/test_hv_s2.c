@@ -42,7 +42,7 @@ static void a_leaf_is_as_large_as_host_and_memslot_allow(void **state)
 {
 	(void)state;
 	fix_anon(0, 2048, RWX, false);
-	(void)fix_slot(512, 1000, 512, false); /* ends before its second 2 MiB do */
+	(void)fix_slot(512, 1000, 512, 0); /* ends before its second 2 MiB do */
 	assert_result(OK, fix_write(600, 1));
 	assert_int_equal(level_of(600), 1);
 	assert_int_equal(fix_leaf(600, NULL).pfn.v % 512, 0);
@@ -55,7 +55,7 @@ static void the_start_of_the_memslot_bounds_a_leaf(void **state)
 {
 	(void)state;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(1, 1023, 1, false);
+	(void)fix_slot(1, 1023, 1, 0);
 	assert_result(OK, fix_write(511, 1));
 	assert_int_equal(level_of(511), 0);
 	assert_result(OK, fix_write(512, 1));
@@ -66,7 +66,7 @@ static void gfn_and_pfn_must_be_in_step(void **state)
 {
 	(void)state;
 	fix_anon(0, 2048, RWX, false);
-	(void)fix_slot(512, 1024, 1, false);
+	(void)fix_slot(512, 1024, 1, 0);
 	assert_result(OK, fix_write(700, 1));
 	assert_int_equal(level_of(700), 0);
 }
@@ -75,7 +75,7 @@ static void a_leaf_is_not_larger_than_the_host_s_span(void **state)
 {
 	(void)state;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(0, 1024, 0, false);
+	(void)fix_slot(0, 1024, 0, 0);
 	for (uint64_t n = 0; n < 512; n++) { /* the frames happen to follow each other */
 		assert_result(OK, fix_write(n, n));
 		assert_int_equal(level_of(n), 0);
@@ -90,7 +90,7 @@ static void a_device_may_have_a_leaf_of_a_gigabyte(void **state)
 	const uint64_t gig = UINT64_C(1) << 18;
 	struct fix_owner device = { .first = FIX_DEVICE, .order = 18 };
 	fix_pfnmap(&device, 0, gig, MEM_WRITE_COMBINING, RW);
-	(void)fix_slot(gig, gig, 0, false);
+	(void)fix_slot(gig, gig, 0, 0);
 	assert_result(OK, fix_fault(&fix.vcpus[0], gig + 12345, ACCESS_WRITE));
 	assert_int_equal(level_of(2 * gig - 1), 2);
 	assert_int_equal(fix.vm.s2.leaves[2], 1);
@@ -104,11 +104,11 @@ static void a_leaf_joins_the_smaller_ones(void **state)
 {
 	(void)state;
 	fix_anon(0, 512, RWX, false);
-	uint32_t page = fix_slot(7, 1, 7, false);
+	uint32_t page = fix_slot(7, 1, 7, 0);
 	assert_result(OK, fix_write(7, 77));
 	assert_int_equal(level_of(7), 0);
 	assert_result(OK, slot_delete(&fix.vm, page));
-	uint32_t all = fix_slot(0, 512, 0, false);
+	uint32_t all = fix_slot(0, 512, 0, 0);
 	uint64_t value = 0;
 	assert_result(OK, fix_read(7, &value));
 	assert_int_equal(value, 77);
@@ -116,7 +116,7 @@ static void a_leaf_joins_the_smaller_ones(void **state)
 	assert_false(fix_mapped(8));
 	/* The notice that covers the table takes it away, and the large leaf fits again. */
 	assert_result(OK, slot_delete(&fix.vm, all));
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(7, &value));
 	assert_int_equal(level_of(7), 1);
 }
@@ -128,7 +128,7 @@ static void a_cut_leaf_goes_whole(void **state)
 	(void)state;
 	uint64_t value = 0;
 	fix_anon(0, 1536, RWX, false);
-	(void)fix_slot(0, 1536, 0, false);
+	(void)fix_slot(0, 1536, 0, 0);
 	/* Not the same page of each: the TLB has a place for all three. */
 	for (uint64_t n = 0; n < 1536; n += 512)
 		assert_result(OK, fix_write(n + 5 + n / 512, n));
@@ -155,7 +155,7 @@ static void a_range_over_several_leaves_cuts_those_at_its_ends(void **state)
 {
 	(void)state;
 	fix_anon(0, 2560, RWX, false);
-	(void)fix_slot(0, 2560, 0, false);
+	(void)fix_slot(0, 2560, 0, 0);
 	for (uint64_t n = 0; n < 2560; n += 512)
 		assert_result(OK, fix_write(n, 1));
 	assert_int_equal(fix.vm.s2.leaves[1], 5);
@@ -173,7 +173,7 @@ static void a_counted_leaf_folds_young_and_dirty(void **state)
 {
 	(void)state;
 	fix_anon(0, 10, RWX, false);
-	(void)fix_slot(0, 10, 0, false);
+	(void)fix_slot(0, 10, 0, 0);
 	assert_result(OK, fix_read(3, NULL));
 	struct s2_entry e = fix_leaf(3, NULL);
 	struct frame *f = frame_of(e.pfn);
@@ -200,8 +200,8 @@ static void uncounted_and_device_memory_is_never_marked(void **state)
 	struct fix_owner pool = { .first = block }, device = { .first = FIX_DEVICE };
 	fix_pfnmap(&pool, 0, 8, MEM_WRITE_BACK, RWX);
 	fix_pfnmap(&device, 100, 8, MEM_UNCACHED, RW);
-	(void)fix_slot(0, 8, 0, false);
-	(void)fix_slot(100, 8, 100, false);
+	(void)fix_slot(0, 8, 0, 0);
+	(void)fix_slot(100, 8, 100, 0);
 	for (uint64_t n = 0; n < 8; n++) {
 		assert_result(OK, fix_write(n, n));
 		assert_result(OK, fix_write(100 + n, n));
@@ -233,7 +233,7 @@ static void device_memory_is_neither_cacheable_nor_executable(void **state)
 	struct fix_owner device = { .first = FIX_DEVICE, .order = 9 };
 	for (uint64_t i = 0; i < 3; i++) {
 		fix_pfnmap(&device, 512 * i, 512, types[i], RW);
-		(void)fix_slot(512 * i, 512, 512 * i, false);
+		(void)fix_slot(512 * i, 512, 512 * i, 0);
 		assert_result(OK, fix_write(512 * i + 3, 1));
 		uint32_t attrs = fix_leaf(512 * i, NULL).attrs;
 		assert_int_equal(S2_TYPE_OF(attrs), types[i]);
@@ -250,7 +250,7 @@ static void what_two_cpus_fault_on_is_installed_once(void **state)
 {
 	(void)state;
 	fix_anon(0, 512, RWX, false);
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_fault(&fix.vcpus[0], 7, ACCESS_WRITE));
 	struct s2_entry e = fix_leaf(7, NULL);
 	uint64_t entries = fix.entries, flushes = fix.vm.s2.flushes;
@@ -272,7 +272,7 @@ static void a_write_granted_later_widens_the_leaf(void **state)
 		.first = FIX_DEVICE, .order = 9, .read_only_first = true, .write_order = 9
 	};
 	fix_pfnmap(&device, 0, 512, MEM_UNCACHED, RW);
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(7, NULL));
 	assert_int_equal(fix_leaf(7, NULL).attrs & S2_WRITE, 0);
 	uint64_t flushes = fix.vm.s2.flushes;
@@ -290,7 +290,7 @@ static void a_write_granted_to_one_page_takes_the_large_leaf_away(void **state)
 	uint64_t value = 5;
 	struct fix_owner device = { .first = FIX_DEVICE, .order = 9, .read_only_first = true };
 	fix_pfnmap(&device, 0, 512, MEM_UNCACHED, RW);
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(7, NULL));
 	assert_int_equal(level_of(7), 1);
 	env_cpu(3); /* it has the large leaf in its TLB */
@@ -312,7 +312,7 @@ static void widening_takes_nothing_away(void **state)
 {
 	(void)state;
 	fix_anon(0, 8, RW, false);
-	(void)fix_slot(0, 8, 0, false);
+	(void)fix_slot(0, 8, 0, 0);
 	assert_result(OK, fix_write(3, 1));
 	assert_result(OK, space_protect(&fix.vm.space, fix_range(0, 8), RWX, NOTICE_TRY));
 	assert_result(OK, fix_write(3, 2));
@@ -332,7 +332,7 @@ static void marks_that_the_processor_asks_for_are_set(void **state)
 			      .present = true };
 
 	fix_anon(0, 8, RWX, false);
-	(void)fix_slot(0, 8, 0, false);
+	(void)fix_slot(0, 8, 0, 0);
 	assert_result(OK, fix_fault(&fix.vcpus[0], 3, ACCESS_READ));
 	assert_int_equal(fix_leaf(3, NULL).attrs & (S2_WRITE | S2_DIRTY), S2_WRITE);
 	/* Without its asking: somebody else has mended it. */
@@ -356,7 +356,7 @@ static void a_narrowed_permission_is_gone(void **state)
 {
 	(void)state;
 	fix_anon(0, 512, RWX, false);
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_write(3, 1));
 	assert_result(OK, space_protect(&fix.vm.space, fix_range(0, 512), ACCESS_READ, NOTICE_TRY));
 	assert_false(fix_mapped(3));
@@ -386,7 +386,7 @@ static void tables_are_freed_after_the_flush(void **state)
 {
 	(void)state;
 	fix_anon(0, 512, RWX, false);
-	uint32_t s = fix_slot(0, 512, 1, false); /* out of step: small leaves */
+	uint32_t s = fix_slot(0, 512, 1, 0); /* out of step: small leaves */
 	assert_result(OK, fix_write(3, 1));
 	assert_int_equal(fix.vm.s2.tables, 3);
 	grace_drain();
@@ -404,7 +404,7 @@ static void tables_are_freed_when_no_walker_is_in_them(void **state)
 	(void)state;
 	struct s2_step steps[S2_MAX_LEVELS];
 	fix_anon(0, 512, RWX, false);
-	uint32_t s = fix_slot(0, 512, 1, false);
+	uint32_t s = fix_slot(0, 512, 1, 0);
 	assert_result(OK, fix_write(3, 1));
 	grace_drain();
 	uint64_t before = block_free_frames();
@@ -432,7 +432,7 @@ static void an_empty_table_is_flushed_too(void **state)
 {
 	(void)state;
 	fix_anon(0, 512, RWX, false);
-	(void)fix_slot(0, 512, 1, false);
+	(void)fix_slot(0, 512, 1, 0);
 	assert_result(OK, fix_write(3, 1));
 	assert_result(OK, drop(4, 1));
 	assert_int_equal(fix.vm.s2.leaves[0], 0);
@@ -476,7 +476,7 @@ static void one_tree(const struct s2_geometry *g, bool large, unsigned level)
 
 	fix_begin(&(struct fix_options){ .tree = g });
 	fix_anon(0, 1024, RWX, false);
-	uint32_t slot = fix_slot(512, 512, 512, false), ends = fix_slot(high, 1024, 0, true);
+	uint32_t slot = fix_slot(512, 512, 512, 0), ends = fix_slot(high, 1024, 0, SLOT_READONLY);
 	assert_result(OK, fix_write(517, 1));
 	assert_result(OK, fix_write(1000, 2));
 	assert_int_equal(level_of(517), large ? level : 0);
@@ -518,10 +518,10 @@ static void leaves_join_only_at_levels_that_have_leaves(void **state)
 	const unsigned every_second = 5; /* of the trees */
 	fix_begin(&(struct fix_options){ .tree = &trees[every_second].tree });
 	fix_anon(0, 512, RWX, false);
-	uint32_t page = fix_slot(7, 1, 7, false);
+	uint32_t page = fix_slot(7, 1, 7, 0);
 	assert_result(OK, fix_write(7, 77));
 	assert_result(OK, slot_delete(&fix.vm, page));
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(100, NULL));
 	assert_int_equal(level_of(100), 0);
 	fix_end();
@@ -538,7 +538,7 @@ static void software_sees_the_first_read_and_the_first_write(void **state)
 	(void)state;
 	fix_begin(&(struct fix_options){ .tree = &no_bits });
 	fix_anon(0, 512, RWX, false);
-	(void)fix_slot(0, 512, 0, false);
+	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(3, NULL));
 	struct frame *f = frame_head(frame_of(fix_leaf(3, NULL).pfn));
 	assert_int_equal(fix_leaf(3, NULL).attrs & (S2_YOUNG | S2_DIRTY | S2_WRITE), S2_YOUNG);
@@ -564,7 +564,7 @@ static void software_sees_a_read_after_young_was_cleared(void **state)
 	struct s2_step steps[S2_MAX_LEVELS];
 	fix_begin(&(struct fix_options){ .tree = &no_bits });
 	fix_anon(0, 8, RW, false);
-	(void)fix_slot(0, 8, 0, false);
+	(void)fix_slot(0, 8, 0, 0);
 	assert_result(OK, fix_write(3, 1));
 	struct s2_entry e = fix_leaf(3, NULL);
 	unsigned count = s2_walk(&fix.vm.s2, gfn(3), steps);
@@ -576,7 +576,7 @@ static void software_sees_a_read_after_young_was_cleared(void **state)
 	(void)frame_test_and_clear(frame_of(e.pfn), FRAME_YOUNG);
 
 	assert_result(OK, fix_read(3, NULL));
-	assert_int_equal(fix_leaf(3, NULL).attrs, e.attrs);
+	assert_int_equal(fix_leaf(3, NULL).attrs & ~S2_MAY_WRITE, e.attrs);
 	assert_int_equal(frame_of(e.pfn)->marks & FRAME_YOUNG, FRAME_YOUNG);
 	fix_end();
 }
@@ -589,7 +589,7 @@ static void an_address_that_the_tree_has_not_is_not_folded(void **state)
 	unsigned level;
 	struct s2_step steps[S2_MAX_LEVELS];
 	fix_anon(0, 8, RW, false);
-	(void)fix_slot(0, 8, 0, false);
+	(void)fix_slot(0, 8, 0, 0);
 	assert_result(OK, fix_write(3, 1));
 	gfn_t beyond = gfn((UINT64_C(1) << 36) + 3);
 	assert_int_equal(s2_lookup(&fix.vm.s2, beyond, &level).kind, S2_NONE);
@@ -623,7 +623,7 @@ static void a_tree_is_not_unmade_under_a_notice(void **state)
 	(void)state;
 	struct notice n;
 	fix_anon(0, 8, RW, false);
-	(void)fix_slot(0, 8, 0, false);
+	(void)fix_slot(0, 8, 0, 0);
 	assert_result(OK, fix_write(3, 1));
 	assert_result(OK, notice_begin(&n, &fix.vm.space.notifier, fix_range(100, 1), NOTICE_TRY));
 	assert_result(BUSY, s2_destroy(&fix.vm.s2));

@@ -34,7 +34,7 @@ static void the_census_finds_what_a_leaf_reaches(void **state)
 	(void)state;
 	struct consumer *c = &fix.vm.s2.consumer;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(0, 513, 0, false);
+	(void)fix_slot(0, 513, 0, 0);
 	assert_result(OK, fix_write(5, 1));
 	assert_result(OK, fix_write(512, 1));
 	pfn_t large = fix_leaf(0, NULL).pfn, small_one = fix_leaf(512, NULL).pfn;
@@ -76,7 +76,7 @@ static void a_tree_goes_after_its_last_walker(void **state)
 
 	(void)state;
 	fix_anon(0, 8, RW, false);
-	(void)fix_slot(0, 8, 0, false);
+	(void)fix_slot(0, 8, 0, 0);
 	assert_result(OK, fix_write(3, 1));
 	pfn_t root = fix.vm.s2.root;
 	assert_int_equal(pthread_create(&walker, NULL, look_for_a_while, NULL), 0);

@@ -31,7 +31,7 @@ static void map_device(unsigned order)
 {
 	device = (struct fix_owner){ .first = FIX_DEVICE, .order = order };
 	fix_pfnmap(&device, 0, 2 * GIB_PAGES, MEM_WRITE_COMBINING, RW);
-	(void)fix_slot(0, 2 * GIB_PAGES, 0, false);
+	(void)fix_slot(0, 2 * GIB_PAGES, 0, 0);
 }
 
 static uint64_t *table_at_hand(unsigned level)
@@ -106,7 +106,7 @@ static void a_table_in_the_way_is_joined(void **state)
 	device.order = 9;
 	touch_as(512 + 7, 1);
 	assert_result(OK, slot_delete(&fix.vm, 0)); /* the host's entries stay */
-	(void)fix_slot(7, 1, 7, false);
+	(void)fix_slot(7, 1, 7, 0);
 	touch_as(7, 0);
 	assert_int_equal(fix.vm.s2.leaves[0], 1);
 }
@@ -127,10 +127,10 @@ static void a_large_entry_that_does_not_fit(void **state)
 	(void)state;
 	device = (struct fix_owner){ .first = FIX_DEVICE, .order = 9 };
 	fix_pfnmap(&device, 0, 2 * GIB_PAGES, MEM_WRITE_COMBINING, RW);
-	(void)fix_slot(100, 600, 100, false);
+	(void)fix_slot(100, 600, 100, 0);
 	touch_as(200, 0);
 	touch_as(600, 0);
-	(void)fix_slot(4096, 1024, 2049, false);
+	(void)fix_slot(4096, 1024, 2049, 0);
 	touch_at(4096 + 7, 2049 + 7, 0);
 	assert_null(table_at_hand(1));
 	assert_int_equal(fix.vm.s2.leaves[0], 3);

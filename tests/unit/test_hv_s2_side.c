@@ -75,7 +75,7 @@ static pfn_t touched_elsewhere(uint64_t n)
 static void shifted(void)
 {
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(528, 1024, 0, false);
+	(void)fix_slot(528, 1024, 0, 0);
 }
 
 /* The same of a device, whose entries of the host are of 2^order pages. */
@@ -87,7 +87,7 @@ static void shifted_device(unsigned order, bool read_only_first)
 				     .order = order,
 				     .read_only_first = read_only_first };
 	fix_pfnmap(&device, 0, 1024, MEM_UNCACHED, RW);
-	(void)fix_slot(528, 1024, 0, false);
+	(void)fix_slot(528, 1024, 0, 0);
 }
 
 /* ---- How large (S2, H7, M14) ------------------------------------------------------------------
@@ -116,7 +116,7 @@ static void out_of_step_by_less_there_are_pages(void **state)
 {
 	(void)state;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(520, 1000, 0, false);
+	(void)fix_slot(520, 1000, 0, 0);
 	assert_result(OK, fix_write(600, 1));
 	assert_int_equal(level_of(600), 0);
 }
@@ -135,7 +135,7 @@ static void the_edges_of_a_memslot(void **state)
 {
 	(void)state;
 	fix_anon(0, 2048, RWX, false);
-	(void)fix_slot(512 - 48, 48 + 512 + 33, 512 - 48, false);
+	(void)fix_slot(512 - 48, 48 + 512 + 33, 512 - 48, 0);
 	assert_result(OK, fix_write(470, 1));
 	assert_int_equal(level_of(470), SIDE);
 	assert_result(OK, fix_write(600, 2));
@@ -227,7 +227,7 @@ static void nothing_is_kept_or_lost_where_the_table_goes(void **state)
 
 	(void)state;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(512, 66, 512, false);
+	(void)fix_slot(512, 66, 512, 0);
 	assert_result(OK, fix_write(513, 77));
 	pfn_t p = touched_elsewhere(513);
 	assert_int_equal(level_of(513), SIDE);
@@ -279,7 +279,7 @@ static void a_write_to_all_of_it_widens_the_leaf(void **state)
 {
 	(void)state;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(528, 1024, 0, false);
+	(void)fix_slot(528, 1024, 0, 0);
 	assert_result(OK,
 		      space_protect(&fix.vm.space, fix_range(0, 1024), ACCESS_READ, NOTICE_TRY));
 	assert_result(OK, fix_fault(&fix.vcpus[0], 528, ACCESS_READ));
@@ -299,20 +299,20 @@ static void a_large_leaf_joins_what_stands(void **state)
 {
 	(void)state;
 	fix_anon(0, 2048, RWX, false);
-	uint32_t small = fix_slot(512, SIDE_PAGES, 512, false);
+	uint32_t small = fix_slot(512, SIDE_PAGES, 512, 0);
 	assert_result(OK, fix_write(513, 1));
 	assert_int_equal(level_of(513), SIDE);
 	assert_result(OK, slot_delete(&fix.vm, small));
-	uint32_t large = fix_slot(512, 512, 512, false);
+	uint32_t large = fix_slot(512, 512, 512, 0);
 	assert_result(OK, fix_write(600, 2));
 	assert_int_equal(level_of(600), SIDE);
 	assert_result(OK, slot_delete(&fix.vm, large)); /* and its table, for it is of just that */
 
-	small = fix_slot(512, 3, 512, false);
+	small = fix_slot(512, 3, 512, 0);
 	assert_result(OK, fix_write(513, 1));
 	assert_int_equal(level_of(513), 0);
 	assert_result(OK, slot_delete(&fix.vm, small));
-	(void)fix_slot(512, 512, 512, false);
+	(void)fix_slot(512, 512, 512, 0);
 	assert_result(OK, fix_write(600, 2));
 	assert_int_equal(level_of(600), 0);
 }

@@ -16,7 +16,7 @@ static void prepare(const struct fix_options *o)
 {
 	fix_begin(o);
 	fix_anon(0, 16, RWX, false);
-	(void)fix_slot(0, 16, 0, false);
+	(void)fix_slot(0, 16, 0, 0);
 	assert_result(OK, fix_write(3, 4711));
 	alarm(20);
 }
@@ -218,7 +218,7 @@ static void a_cut_leaf_is_flushed_whole(void **state)
 	(void)state;
 	uint64_t value = 0;
 	fix_anon(512, 512, RWX, false);
-	(void)fix_slot(512, 512, 512, false);
+	(void)fix_slot(512, 512, 512, 0);
 	assert_result(OK, fix_write(600, 1));
 	assert_result(OK, fix_read(601, &value));
 	pfn_t first = fix_leaf(512, NULL).pfn;

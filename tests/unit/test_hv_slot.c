@@ -30,8 +30,7 @@ static const struct slot_table *table(void)
 static enum result create(uint64_t first, uint64_t last, uint64_t at)
 {
 	uint32_t id;
-	return slot_create(&fix.vm, (struct gfn_range){ gfn(first), gfn(last) }, hva(at), false,
-			   &id);
+	return slot_create(&fix.vm, (struct gfn_range){ gfn(first), gfn(last) }, hva(at), 0, &id);
 }
 
 static uint64_t gfn_limit(void)
@@ -65,7 +64,7 @@ static void what_makes_no_sense_is_refused(void **state)
 static void overlapping_slots_are_refused(void **state)
 {
 	(void)state;
-	(void)fix_slot(100, 100, 0, false);
+	(void)fix_slot(100, 100, 0, 0);
 	const struct slot_table *before = table();
 
 	assert_result(OVERLAPS, create(100, 200, FIX_BASE));
@@ -81,8 +80,8 @@ static void overlapping_slots_are_refused(void **state)
 static void moves_are_refused_like_creations(void **state)
 {
 	(void)state;
-	uint32_t a = fix_slot(100, 100, 0, false);
-	(void)fix_slot(300, 100, 200, false);
+	uint32_t a = fix_slot(100, 100, 0, 0);
+	(void)fix_slot(300, 100, 200, 0);
 	const struct slot_table *before = table();
 
 	assert_result(NOT_FOUND, slot_move(&fix.vm, 77, gfn(0)));
@@ -103,7 +102,7 @@ static void there_are_at_most_slot_max(void **state)
 {
 	(void)state;
 	for (uint64_t i = 0; i < SLOT_MAX; i++)
-		(void)fix_slot(2 * i, 1, i, false);
+		(void)fix_slot(2 * i, 1, i, 0);
 	const struct slot_table *before = table();
 	assert_result(OUT_OF_MEMORY, create(2 * SLOT_MAX, 2 * SLOT_MAX + 1, FIX_BASE));
 	assert_ptr_equal(table(), before);
@@ -118,7 +117,7 @@ static void without_memory_nothing_changes(void **state)
 	(void)state;
 	pfn_t hog[4096];
 	unsigned hogs = 0;
-	uint32_t a = fix_slot(100, 100, 0, false);
+	uint32_t a = fix_slot(100, 100, 0, 0);
 	const struct slot_table *before = table();
 
 	while (block_alloc(FRAME_UNCOUNTED, 0, bob, &hog[hogs]) == OK)
@@ -138,7 +137,7 @@ static void a_slot_covers_its_pages_and_no_other(void **state)
 {
 	(void)state;
 	assert_ptr_equal(slot_find(&fix.vm, gfn(0)), NULL);
-	uint32_t b = fix_slot(200, 50, 100, true), a = fix_slot(100, 50, 0, false);
+	uint32_t b = fix_slot(200, 50, 100, SLOT_READONLY), a = fix_slot(100, 50, 0, 0);
 
 	assert_ptr_equal(slot_find(&fix.vm, gfn(99)), NULL);
 	assert_int_equal(slot_find(&fix.vm, gfn(100))->id, a);
@@ -229,7 +228,7 @@ static void the_index_names_every_slot_that_shows_a_range(void **state)
 static void a_reader_keeps_the_table_that_it_has_found(void **state)
 {
 	(void)state;
-	uint32_t a = fix_slot(100, 100, 7, false);
+	uint32_t a = fix_slot(100, 100, 7, 0);
 	grace_drain();
 	uint64_t before = block_free_frames();
 
@@ -255,7 +254,7 @@ static void an_active_notice_keeps_the_slots_as_they_are(void **state)
 {
 	(void)state;
 	struct notice n;
-	uint32_t a = fix_slot(100, 100, 0, false), next = fix.vm.next_slot_id;
+	uint32_t a = fix_slot(100, 100, 0, 0), next = fix.vm.next_slot_id;
 	const struct slot_table *before = table();
 	uint64_t free = block_free_frames();
 
@@ -284,7 +283,7 @@ static void notice_meets_change(void)
 static void a_change_of_slots_keeps_notices_out(void **state)
 {
 	(void)state;
-	uint32_t a = fix_slot(100, 100, 0, false);
+	uint32_t a = fix_slot(100, 100, 0, 0);
 
 	fix_at("notice_active", notice_meets_change, 1);
 	assert_result(OK, slot_delete(&fix.vm, a));
@@ -311,7 +310,7 @@ static void a_deleted_slot_is_gone_for_every_cpu(void **state)
 	(void)state;
 	uint64_t value = 0;
 	fix_anon(0, 100, RWX, false);
-	uint32_t a = fix_slot(100, 100, 0, false);
+	uint32_t a = fix_slot(100, 100, 0, 0);
 	assert_result(OK, fix_write(107, 4711));
 	pfn_t frame = fix_leaf(107, NULL).pfn;
 	env_cpu(2);
@@ -326,7 +325,7 @@ static void a_deleted_slot_is_gone_for_every_cpu(void **state)
 	/* The host's memory is still there, with what was written. */
 	assert_int_equal(frame_refs(frame_of(frame)), 1);
 	assert_int_equal(frame_of(frame)->marks, FRAME_YOUNG | FRAME_DIRTY);
-	(void)fix_slot(300, 100, 0, false);
+	(void)fix_slot(300, 100, 0, 0);
 	assert_result(OK, fix_read(307, &value));
 	assert_int_equal(value, 4711);
 }
@@ -336,7 +335,7 @@ static void a_moved_slot_shows_the_same_memory_elsewhere(void **state)
 	(void)state;
 	uint64_t value = 0;
 	fix_anon(0, 100, RWX, false);
-	uint32_t a = fix_slot(100, 100, 0, false);
+	uint32_t a = fix_slot(100, 100, 0, 0);
 	assert_result(OK, fix_write(107, 1));
 	assert_result(OK, fix_write(150, 2));
 
@@ -354,8 +353,8 @@ static void a_host_range_that_two_slots_show_goes_from_both(void **state)
 {
 	(void)state;
 	fix_anon(0, 100, RWX, false);
-	(void)fix_slot(100, 100, 0, false);
-	(void)fix_slot(1000, 20, 50, true);
+	(void)fix_slot(100, 100, 0, 0);
+	(void)fix_slot(1000, 20, 50, SLOT_READONLY);
 	assert_result(OK, fix_write(160, 9));
 	assert_result(OK, fix_read(1010, NULL));
 	assert_int_equal(fix_leaf(160, NULL).pfn.v, fix_leaf(1010, NULL).pfn.v);
@@ -384,7 +383,7 @@ static void a_fault_does_not_install_through_a_slot_that_went(void **state)
 					     "s2_install" };
 	fix_anon(0, 100, RWX, false);
 	for (unsigned i = 0; i < 4; i++) {
-		made = fix_slot(100, 100, 0, false);
+		made = fix_slot(100, 100, 0, 0);
 		assert_result(OK, space_drop(&fix.vm.space, fix_range(0, 100), NOTICE_TRY));
 		fix_at(steps[i], delete_made, 1);
 		assert_result(NO_MEMSLOT, fix_write(107, 1));
@@ -397,7 +396,7 @@ static void a_fault_does_not_install_through_a_slot_that_moved(void **state)
 {
 	(void)state;
 	fix_anon(0, 100, RWX, false);
-	made = fix_slot(100, 100, 0, false);
+	made = fix_slot(100, 100, 0, 0);
 	uint64_t raced = fix.vm.stats.raced;
 	fix_at("fault_followed", move_made, 1);
 	assert_result(NO_MEMSLOT, fix_write(107, 1));
@@ -418,7 +417,7 @@ static void a_fault_at_the_end_of_the_change_sees_the_new_slots(void **state)
 {
 	(void)state;
 	fix_anon(0, 100, RWX, false);
-	uint32_t a = fix_slot(100, 100, 0, false);
+	uint32_t a = fix_slot(100, 100, 0, 0);
 	assert_result(OK, fix_write(107, 1));
 	fix_at("notice_inactive", fault_late, 1);
 	assert_result(OK, slot_delete(&fix.vm, a));
@@ -429,7 +428,7 @@ static void a_fault_at_the_end_of_the_change_sees_the_new_slots(void **state)
 
 static void create_other(void)
 {
-	(void)fix_slot(100, 100, 200, false);
+	(void)fix_slot(100, 100, 200, 0);
 }
 
 static void replace_made(void)
@@ -443,10 +442,10 @@ static void a_fault_sees_the_slot_that_replaced_the_one_it_looked_up(void **stat
 	(void)state;
 	uint64_t value;
 	fix_anon(0, 300, RWX, false);
-	(void)fix_slot(1000, 300, 0, false);
+	(void)fix_slot(1000, 300, 0, 0);
 	assert_result(OK, fix_write(1007, 1));
 	assert_result(OK, fix_write(1207, 2));
-	made = fix_slot(100, 100, 0, false);
+	made = fix_slot(100, 100, 0, 0);
 	fix_at("fault_followed", replace_made, 1);
 	assert_result(OK, fix_read(107, &value));
 	assert_int_equal(value, 2);
@@ -458,7 +457,7 @@ static void a_readonly_slot_never_yields_a_writable_leaf(void **state)
 {
 	(void)state;
 	fix_anon(0, 1024, RWX, false);
-	(void)fix_slot(0, 1024, 0, true);
+	(void)fix_slot(0, 1024, 0, SLOT_READONLY);
 	assert_result(OK, fix_read(7, NULL));
 	assert_int_equal(fix_leaf(7, NULL).attrs & S2_WRITE, 0);
 	assert_result(READONLY_MEMSLOT, fix_write(7, 1));

@@ -87,7 +87,7 @@ static void the_processors_bits(void **state)
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), 0), UINT64_C(0x8000000000123005));
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_YOUNG | S2_DIRTY), 0x123065);
 	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_COUNTED), 0x123205);
-	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_MAY_WRITE), 0x123405);
+	assert_int_equal(arch_s2_leaf(0, pfn(0x123), X | S2_MAY_WRITE), 0x123805);
 	assert_int_equal(arch_s2_leaf(1, pfn(0x200), X), 0x200085);
 	assert_int_equal(arch_s2_leaf(0, pfn(1), S2_TYPE(MEM_WRITE_COMBINING)),
 			 UINT64_C(0x800000000000100d));
@@ -129,20 +129,22 @@ static void set_and_swap(void **state)
 	assert_int_equal(e, 0);
 }
 
-/* A leaf that says that it may be written becomes writable in place, and says so still (S5, P7). */
+/* A leaf that says that it may be written becomes writable in place (S5, P7), and says it again. */
 static void may_write(void **state)
 {
 	uint64_t e = 0, may = arch_s2_leaf(0, pfn(5), X | S2_MAY_WRITE);
-	const uint32_t wide = W | X | S2_YOUNG | S2_DIRTY | S2_MAY_WRITE;
+	const uint32_t written = W | X | S2_YOUNG | S2_DIRTY;
 
 	(void)state;
+	assert_int_equal(arch_s2_decode(0, arch_s2_written(may)).attrs, written | S2_MAY_WRITE);
 	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X));
 	arch_s2_set(&e, 0, may);
 	assert_int_equal(arch_s2_decode(0, e).attrs, X | S2_MAY_WRITE);
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), wide));
-	assert_int_equal(arch_s2_decode(0, e).attrs, wide);
-	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), wide & ~S2_MAY_WRITE)));
-	assert_int_equal(arch_s2_decode(0, arch_s2_swap(&e, 0, may)).attrs, wide);
+	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X)));
+	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), written));
+	assert_int_equal(arch_s2_decode(0, e).attrs, written);
+	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, may));
+	assert_int_equal(arch_s2_decode(0, arch_s2_swap(&e, 0, may)).attrs & written, written);
 	(void)arch_s2_swap(&e, 0, arch_s2_leaf(0, pfn(5), X));
 	EXPECT_STOP("widened", arch_s2_swap(&e, 0, may));
 }

@@ -130,7 +130,7 @@ static void change_slot(unsigned cpu)
 	id = atomic_load(&slotted);
 	if (id == UINT32_MAX) {
 		r = slot_create(&fix.vm, (struct gfn_range){ gfn(SLOTTED), gfn(SLOTTED + 512) },
-				fix_hva(SLOTTED), false, &fresh);
+				fix_hva(SLOTTED), 0, &fresh);
 		if (r == OK)
 			atomic_store(&slotted, fresh);
 	} else if (below(cpu, 2)) {
@@ -204,9 +204,9 @@ static void all_at_once(const struct fix_options *o)
 	fix_anon(SLOTTED, 512, RWX, false);
 	fix_pfnmap(&owner, OWNED, 64, MEM_WRITE_BACK, RW);
 	fix_anon(ZEROS, 512, RWX, true);
-	(void)fix_slot(STILL, 512, STILL, false);
-	(void)fix_slot(OWNED, 64, OWNED, false);
-	(void)fix_slot(ZEROS, 512, ZEROS, false);
+	(void)fix_slot(STILL, 512, STILL, 0);
+	(void)fix_slot(OWNED, 64, OWNED, 0);
+	(void)fix_slot(ZEROS, 512, ZEROS, 0);
 	atomic_store(&slotted, UINT32_MAX);
 	for (unsigned i = 0; i < CPUS; i++)
 		states[i] = i + 77;
@@ -283,7 +283,7 @@ static void faults_complete_under_a_storm(void **state)
 	fix_begin(&(struct fix_options){ .small = true });
 	block_census = census;
 	fix_anon(ZEROS, 512, RWX, true);
-	(void)fix_slot(ZEROS, 512, ZEROS, false);
+	(void)fix_slot(ZEROS, 512, ZEROS, 0);
 	atomic_store(&touching, CPUS - 1);
 	atomic_store(&storms, 0);
 	assert_int_equal(threads_run(CPUS, storm_body), 0);
