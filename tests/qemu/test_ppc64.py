@@ -118,7 +118,7 @@ LINUX = [
     linux("Linux, 512M, 2 vCPUs, memory, power10", "memory", "512M", 2, *P10),
     linux("Linux, 1G, 1 vCPU, power10", "boot", "1G", 1, *P10),
     linux("Linux, 256M, 2 vCPUs on 1 CPU, debug", "boot", "256M", 2, "--cpus", 1, build="debug"),
-    run("Linux, a shell", "linux", *RAW, stdin=b"echo done $((6 * 7))\nexit\n", reason="reset", says=(r"done 42$",),
+    run("Linux, a shell", "linux", *RAW, stdin=b"echo done $((6 * 7)); exit\n", reason="reset", says=(r"done 42$",),
         limit=120.0),
 ]
 
