@@ -117,7 +117,7 @@ static enum result region_reserve(struct space *s, uint32_t more)
 	s->regions = mm_linear(block);
 	s->region_block = block;
 	s->region_order = order;
-	s->region_room = room_of(order);
+	s->region_room = room_of(order) < REGION_LIMIT ? room_of(order) : REGION_LIMIT;
 	return OK;
 }
 
