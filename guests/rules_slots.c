@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memslots from the guest's side: made, shown, moved, deleted, read-only, and each refusal (N6, P7,
- * P8, H3). Needs host-control, and 4 GiB upward free.
+ * Memslots from the guest's side: made, shown, moved, deleted, read-only, tracked, and each refusal
+ * (N6, P7, P8, H3). Needs host-control, and 4 GiB upward free.
  */
 #include "guests/lib/hypercall.h"
 #include "guests/lib/guest.h"
@@ -106,6 +106,31 @@ static void protected(void)
 	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
 }
 
+/* P7, S10, F7: read-only until it is written, so that the first write to each page is seen, once.
+ */
+static void tracked(void)
+{
+	int64_t slot = hc_slot_create(A, BYTES, 0, TENURE_SLOT_TRACK_WRITES), before;
+
+	report(slot >= 0, "a memslot whose writes are tracked");
+	report(all_zero(A, BYTES), "can be read");
+	report_equal(hc_query(A, TENURE_QUERY_WRITABLE), 0, "by a leaf that is not writable");
+	report_equal(hc_query(A, TENURE_QUERY_YOUNG_DIRTY) & 2, 0, "its frame is not dirty");
+	before = hc_query(0, TENURE_QUERY_WIDENED);
+	fill(A, BYTES, 11);
+	report_equal(hc_query(0, TENURE_QUERY_WIDENED) - before, BYTES / PAGE,
+		     "the first write to each page is seen");
+	report_equal(hc_query(A, TENURE_QUERY_WRITABLE), 1, "and its leaf is writable");
+	report_equal(hc_query(A, TENURE_QUERY_YOUNG_DIRTY) & 2, 2, "its frame is dirty");
+	fill(A, BYTES, 12);
+	report_equal(hc_query(0, TENURE_QUERY_WIDENED) - before, BYTES / PAGE,
+		     "further ones are not");
+	report_equal(hc_zap(A, BYTES), 0, "a notice takes the leaves");
+	report_equal(count_wrong(A, BYTES, 12), 0, "its content is read");
+	report_equal(hc_query(A, TENURE_QUERY_WRITABLE), 0, "by new ones that are not writable");
+	report_equal(hc_slot_delete((uint64_t)slot), 0, "it is deleted");
+}
+
 /* Frames come and go in CPUs' caches; a leak would be of all rounds. */
 static void many_times(uint64_t rounds, bool alone)
 {
@@ -132,5 +157,6 @@ void guest_main(const char *cmdline)
 	refusals();
 	read_only();
 	protected();
+	tracked();
 	many_times(argument(cmdline, "rounds", 200), !has_word(cmdline, "shared"));
 }
