@@ -305,6 +305,26 @@ static void memslots(void **state)
 	run_well(&(struct run){ .script = script });
 }
 
+/* Where writes are tracked a leaf is read-only until the first, which is counted. */
+static void tracked_writes(void **state)
+{
+	(void)state;
+	static const struct step script[] = {
+		CALL(slot_create, FAR, KIB4, 0, 2, 1),
+		READ(FAR, 8, 0),
+		CALL(query, FAR, TENURE_QUERY_WRITABLE, 0, 0, 0),
+		CALL(query, 0, TENURE_QUERY_WIDENED, 0, 0, 0),
+		WRITE(FAR, 8, 7),
+		CALL(query, FAR, TENURE_QUERY_WRITABLE, 0, 0, 1),
+		CALL(query, 0, TENURE_QUERY_WIDENED, 0, 0, 1),
+		WRITE(FAR + 8, 8, 8),
+		CALL(query, 0, TENURE_QUERY_WIDENED, 0, 0, 1),
+		READ(FAR, 8, 7),
+		END,
+	};
+	run_well(&(struct run){ .script = script });
+}
+
 static uint64_t regions_before;
 
 static bool regions_note(struct vm *vm)
@@ -642,6 +662,7 @@ int main(void)
 		cmocka_unit_test(protects),
 		cmocka_unit_test(storms),
 		cmocka_unit_test(memslots),
+		cmocka_unit_test(tracked_writes),
 		cmocka_unit_test(memslots_leave_nothing),
 		cmocka_unit_test(owners),
 		cmocka_unit_test(pins),

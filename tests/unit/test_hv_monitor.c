@@ -41,7 +41,7 @@ static void run_typing(const char *text, struct run r)
 /* What was said after the command and before the next prompt. */
 static const char *answer_to(const char *command)
 {
-	static char answer[4096];
+	static char answer[8192];
 	char wanted[128];
 
 	snprintf(wanted, sizeof(wanted), "monitor> %s\r\n", command);
@@ -226,7 +226,9 @@ static void many_slots_plays(void *context, struct fake_op *op)
 	if (slot_step < 80)
 		*op = (struct fake_op){ .kind = FAKE_CALL,
 					.where = TENURE_slot_create,
-					.arg = { SHOWN + slot_step * 0x10000, 0x1000, 0, 0 } };
+					/* of the first one writes are tracked */
+					.arg = { SHOWN + slot_step * 0x10000, 0x1000, 0,
+						 slot_step == 0 ? 2 : 0 } };
 	else
 		*op = (struct fake_op){ .kind = FAKE_HALT };
 	if (slot_step++ == 80)
@@ -245,6 +247,7 @@ static void many_memslots(void **state)
 	(void)state;
 	run(&(struct run){ .meddle = play_many_slots });
 	assert_answer("slots", "memslot 0 (memory)");
+	assert_answer("slots", ", writes tracked\r\nmemslot 2 (memory)");
 	assert_answer("slots", "... and 17 more\r\n");
 }
 
