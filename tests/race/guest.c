@@ -44,14 +44,17 @@ static bool permits(uint32_t attrs, enum access access)
 	return attrs & S2_WRITE && (!arch_s2_geometry->hw_dirty || attrs & S2_DIRTY);
 }
 
-/* The processor sets young and dirty in the leaf by compare-and-swap, and has a translation. */
-static bool leaf_use(uint64_t *at, unsigned level, uint64_t raw, const struct guest_op *op)
+/* The processor sets young and dirty in the leaf by compare-and-swap, and has a translation. It may
+ * find the leaf gone as it does. */
+static bool leaf_use(uint64_t *at, unsigned level, uint64_t raw, const struct guest_op *op,
+		     bool *present)
 {
 	const struct s2_geometry *g = arch_s2_geometry;
 	struct s2_entry e = arch_s2_decode(level, raw);
 	struct world_tlb *t = own_tlb();
 
-	if ((op->access == ACCESS_WRITE && !(e.attrs & S2_WRITE)) ||
+	*present = e.kind == S2_LEAF;
+	if (!*present || (op->access == ACCESS_WRITE && !(e.attrs & S2_WRITE)) ||
 	    (op->access == ACCESS_EXEC && !(e.attrs & S2_EXEC)) ||
 	    (!g->hw_young && !(e.attrs & S2_YOUNG)))
 		return false;
@@ -61,7 +64,7 @@ static bool leaf_use(uint64_t *at, unsigned level, uint64_t raw, const struct gu
 	if (now != raw &&
 	    !atomic_compare_exchange_strong_explicit((_Atomic uint64_t *)at, &raw, now,
 						     memory_order_seq_cst, memory_order_seq_cst))
-		return leaf_use(at, level, raw, op);
+		return leaf_use(at, level, raw, op, present);
 	race_step("guest_fill", at);
 	unsigned i = op->gfn % WORLD_TLB;
 	t->at[i].valid = true;
@@ -71,19 +74,21 @@ static bool leaf_use(uint64_t *at, unsigned level, uint64_t raw, const struct gu
 	return true;
 }
 
-static bool tree_walk(struct arch_s2 *s2, const struct guest_op *op)
+/* false: nothing permits it, *present: though a leaf is there. */
+static bool tree_walk(struct arch_s2 *s2, const struct guest_op *op, bool *present)
 {
 	const struct s2_geometry *g = arch_s2_geometry;
 	unsigned level = g->levels - 1;
 	uint64_t *table = arch_linear(s2->root);
 
+	*present = false;
 	for (;;) {
 		uint64_t *at =
 			&table[op->gfn >> g->shift[level] & ((UINT64_C(1) << g->bits[level]) - 1)];
 		uint64_t raw = atomic_load_explicit((_Atomic uint64_t *)at, memory_order_acquire);
 		struct s2_entry e = arch_s2_decode(level, raw);
 		if (e.kind == S2_LEAF)
-			return leaf_use(at, level, raw, op);
+			return leaf_use(at, level, raw, op, present);
 		if (e.kind == S2_NONE)
 			return false;
 		table = mm_linear(e.pfn);
@@ -108,8 +113,8 @@ static void guest_use(const struct guest_op *op)
 	}
 }
 
-/* false: the access faults. */
-static bool guest_access(struct arch_s2 *s2, const struct guest_op *op)
+/* false: the access faults, *present as tree_walk found it. */
+static bool guest_access(struct arch_s2 *s2, const struct guest_op *op, bool *present)
 {
 	struct world_tlb *t = own_tlb();
 	unsigned i = op->gfn % WORLD_TLB;
@@ -120,7 +125,7 @@ static bool guest_access(struct arch_s2 *s2, const struct guest_op *op)
 		return true;
 	}
 	atomic_store_explicit(&t->walking, true, memory_order_seq_cst);
-	bool found = tree_walk(s2, op);
+	bool found = tree_walk(s2, op, present);
 	if (found)
 		guest_use(op);
 	atomic_store_explicit(&t->walking, false, memory_order_release);
@@ -130,14 +135,16 @@ static bool guest_access(struct arch_s2 *s2, const struct guest_op *op)
 unsigned guest_stay(struct vcpu *v, const struct guest_op *ops, unsigned count)
 {
 	unsigned done = 0;
+	bool present = false;
 
 	guest_enter(v);
-	while (done < count && guest_access(&v->vm->s2.arch, &ops[done]))
+	while (done < count && guest_access(&v->vm->s2.arch, &ops[done], &present))
 		done++;
 	guest_leave(v);
 	if (done < count)
 		v->exit.fault = (struct s2_fault){ .gpa = gfn_to_gpa(gfn(ops[done].gfn)),
-						   .access = ops[done].access };
+						   .access = ops[done].access,
+						   .present = present };
 	return done;
 }
 

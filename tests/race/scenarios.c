@@ -131,6 +131,34 @@ static void clean_begin(void)
 	(void)frame_test_and_clear(page_frame(1), FRAME_YOUNG | FRAME_DIRTY);
 }
 
+/* ---- Tracked writes ---------------------------------------------------------------------------
+ */
+
+/* Writes are tracked; page 1 was read, so its leaf is read-only and says that it may be written. */
+static void tracked_begin(void)
+{
+	world_anon(0, 8, RW, false);
+	(void)world_slot(0, 8, 0, SLOT_TRACK_WRITES);
+	MUST(brought_in(1));
+	for (unsigned cpu = 0; cpu < 2; cpu++) {
+		race_be(cpu);
+		MUST(guest_touch(1, ACCESS_READ));
+	}
+	race_be(0);
+	(void)frame_test_and_clear(page_frame(1), FRAME_YOUNG | FRAME_DIRTY);
+}
+
+/* F7: a leaf there becomes writable by a fault, and that marks the frame at once. */
+static const char *tracked_end(void)
+{
+	unsigned level;
+	struct s2_entry e = s2_lookup(&world.vm.s2, gfn(1), &level);
+
+	if (e.kind == S2_LEAF && e.attrs & S2_WRITE && !(frame_of(e.pfn)->marks & FRAME_DIRTY))
+		return "F7: the first write was let in, and the frame is not marked";
+	return NULL;
+}
+
 /* ---- Memslots ---------------------------------------------------------------------------------
  */
 
@@ -538,6 +566,18 @@ const struct scenario scenarios[] = {
 	{ "fold_slot", "the same against a move of the memslot", 2, 3, { 0 }, clean_begin,
 	  { guest_writes_1_or_no_slot, move_slot },
 	  { GUEST "writes to page 1", "moves the memslot" }, NULL },
+	{ "widen_notice", "the first write of a tracked page against a notice (P5, N4)", 2, 3,
+	  { 0 }, tracked_begin, { guest_writes_1, drop_1 },
+	  { GUEST "writes to page 1", "drops page 1" }, tracked_end },
+	{ "widen_protect", "the same against a narrowing (H5, P7)", 2, 3, { 0 }, tracked_begin,
+	  { guest_writes_1_or_not, protect_1 },
+	  { GUEST "writes to page 1", "page 1 becomes read-only" }, tracked_end },
+	{ "widen_slot", "the same against the deletion of its memslot (N6)", 2, 3, { 0 },
+	  tracked_begin, { guest_writes_1_or_no_slot, delete_slot },
+	  { GUEST "writes to page 1", "deletes the memslot" }, tracked_end },
+	{ "widen_twice", "two first writes of a tracked page (S9, F7)", 2, 3, { 0 }, tracked_begin,
+	  { guest_writes_1, guest_writes_1 },
+	  { GUEST "writes to page 1", GUEST "writes to page 1" }, tracked_end },
 	{ "space_move", "a fault against a move in the host's space (H5)", 2, 3, { 0 },
 	  mapped_begin, { guest_writes_1_or_no_region, move_1 },
 	  { GUEST "writes to page 1", "page 1 moves to page 20" }, NULL },
