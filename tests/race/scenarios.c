@@ -613,7 +613,7 @@ const struct scenario scenarios[] = {
 	{ "huge_span", "a leaf is never larger than the host's entry (S2, H7): M14", 2, 3, { 0 },
 	  congruent_begin, { guest_writes_1, guest_writes_2 },
 	  { GUEST "writes to page 1", GUEST "writes to page 2" }, NULL },
-	{ "grant", "write is granted for a page of a huge leaf (H3): M15", 2, 3, { .huge = true },
+	{ "grant", "write is granted for a page of a huge leaf (H3)", 2, 3, { .huge = true },
 	  grant_begin, { guest_writes_1, guest_reads_2 },
 	  { GUEST "writes to page 1", GUEST "reads page 2" }, NULL },
 	{ "grant_notice", "the same against a notice", 3, 2, { .huge = true }, grant_begin,
