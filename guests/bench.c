@@ -10,8 +10,8 @@
  *	switch	two vCPUs on one CPU
  *	cpus	a vCPU on each CPU: what a notice costs more for each
  *	stay	one of many VMs; the first counts what they take
- *	growth	faults of 4 KiB over mib=64 MiB of slots=1 memslots, in a host space of which
- *		consumers=1 hear notices
+ *	growth	faults of 4 KiB over mib=64 MiB of slots=1 memslots (at most 512), in a host space
+ *		of which consumers=1 hear notices
  *
  * Device memory number 0 is an ivshmem BAR.
  */
@@ -30,6 +30,7 @@
 #define CALLS 4096ull
 #define RW 3ull
 #define READ_ONLY 1ull
+#define GROWTH_SLOTS_MAX 512u
 
 static volatile uint64_t sink;
 static _Atomic bool stop;
@@ -390,17 +391,32 @@ static void consumers(uint64_t count)
 	}
 }
 
+/* So many memslots, one behind the other; they replace those before them. */
+static void growth_slots(uint64_t share, uint64_t slots, uint64_t flags)
+{
+	static int64_t made[GROWTH_SLOTS_MAX];
+	static uint64_t before;
+	uint64_t wrong = 0;
+
+	for (uint64_t i = 0; i < before; i++)
+		wrong += hc_slot_delete((uint64_t)made[i]) != 0;
+	for (uint64_t i = 0; i < slots; i++) {
+		made[i] = hc_slot_create(AREA + i * share, share, 0, flags);
+		wrong += made[i] < 0;
+	}
+	before = slots;
+	report_equal(wrong, 0, "the memslots are there");
+}
+
 static void part_growth(uint64_t bytes, uint64_t slots)
 {
-	uint64_t share = bytes / slots, wrong = 0, cost;
+	uint64_t share = bytes / slots, cost;
 	uint64_t clear = (uint64_t)hc_query(0, TENURE_QUERY_CLEAR_COST) * (bytes / PAGE);
 
 	result("first_guest_insn", (uint64_t)hc_query(0, TENURE_QUERY_START_COST), 1);
 	for (unsigned turn = 0; turn < 64; turn++) /* other VMs have begun before it counts */
 		(void)hc_yield();
-	for (uint64_t i = 0; i < slots; i++)
-		wrong += hc_slot_create(AREA + i * share, share, 0, 0) < 0;
-	report_equal(wrong, 0, "the memslots are there");
+	growth_slots(share, slots, 0);
 	result("fault_4k_absent", faulting(AREA, bytes, PAGE, true) - clear, bytes / PAGE);
 	report_equal(hc_zap(AREA, bytes), 0, "the leaves are gone");
 	result("fault_4k_present", faulting(AREA, bytes, PAGE, true), bytes / PAGE);
@@ -409,6 +425,10 @@ static void part_growth(uint64_t bytes, uint64_t slots)
 	result("fault_by_turns", cost - touch_by_turns(share, bytes), bytes / PAGE);
 	cost = each_page(512);
 	result("notice_one_page", cost, 512);
+	refaults(AREA, bytes < AREA_BYTES ? bytes : AREA_BYTES);
+	growth_slots(share, slots, TENURE_SLOT_TRACK_WRITES);
+	(void)touch(AREA, bytes, PAGE, false);
+	result("widen_4k", faulting(AREA, bytes, PAGE, true), bytes / PAGE);
 }
 
 void guest_main(const char *cmdline)

@@ -3,8 +3,9 @@
 import math
 import os
 
-COLUMNS = ("fault_4k_present", "fault_by_turns", "fault_4k_absent", "notice_one_page", "first_guest_insn")
-HEAD = ("present", "by turns", "absent", "one notice", "start-up")
+COLUMNS = ("fault_4k_present", "fault_by_turns", "fault_4k_absent", "refault_4k", "widen_4k", "notice_one_page",
+           "first_guest_insn")
+HEAD = ("present", "by turns", "absent", "again", "widen", "one notice", "start-up")
 VMS = """/dts-v1/;
 / {{
 	compatible = "tenure,config-1";
@@ -17,7 +18,7 @@ ONE = 'vm{n} {{ memory = "16M"; vcpus = <1>; kernel = "bench.elf"; cmdline = "{w
 CONSUMERS = {"x86": (1, 4, 16), "arm64": (1, 2), "ppc64": (1, 2)}
 
 # What must not grow, with whatever; on ppc64 timers come in by the wall's clock.
-CONSTANT = ("fault_4k_present", "fault_4k_absent")
+CONSTANT = ("fault_4k_present", "fault_4k_absent", "refault_4k", "widen_4k")
 MORE = {"x86": 0.02, "arm64": 0.02, "ppc64": 0.10}
 # Touches by turns have to search: so many instructions for each doubling of the memslots.
 DOUBLING = 16

@@ -71,8 +71,8 @@ def test_a_missing_row_is_seen():
 
 def grown(what, sizes, **by_name):
     """Rows of `what`: each figure a list over the sizes, the others constant."""
-    usual = {"fault_4k_present": 320, "fault_by_turns": 321, "fault_4k_absent": 838, "notice_one_page": 740,
-             "first_guest_insn": 7.8e6}
+    usual = {"fault_4k_present": 320, "fault_by_turns": 321, "fault_4k_absent": 838, "refault_4k": 320, "widen_4k": 320,
+             "notice_one_page": 740, "first_guest_insn": 7.8e6}
     return [(what, size, {name: by_name[name][n] if name in by_name else value for name, value in usual.items()})
             for n, size in enumerate(sizes)]
 
@@ -96,7 +96,7 @@ def test_the_table_keeps_all(tmp_path, capsys):
     measured = grown("VMs", "12")
     assert growth.table(tmp_path / "growth.csv", iter(measured)) == measured
     written = (tmp_path / "growth.csv").read_text(encoding="utf-8").splitlines()
-    assert written[0].startswith("what,size,fault_4k_present") and written[1] == "VMs,1,320,321,838,740,7800000"
+    assert written[0].startswith("what,size,fault_4k_present") and written[1] == "VMs,1,320,321,838,320,320,740,7800000"
     assert len(written) == 3 and len(capsys.readouterr().out.splitlines()) == 3
 
 
