@@ -77,7 +77,8 @@ struct s2_entry arch_s2_decode(unsigned level, uint64_t entry)
 	if ((e & E_VALID) == 0)
 		return d;
 	d.pfn = hpa_to_pfn(hpa(e & E_ADDRESS));
-	d.kind = e & E_LEAF ? S2_LEAF : S2_TABLE;
+	/* Nothing is below these two levels: so much less for whoever knows the level. */
+	d.kind = level == 0 || level == SIDE || (e & E_LEAF) != 0 ? S2_LEAF : S2_TABLE;
 	if (d.kind == S2_TABLE) {
 		d.below = (e & E_NEXT_BITS) == tree.bits[SIDE] ? SIDE : level - 1;
 		return d;
