@@ -22,9 +22,8 @@ CONSTANT = ("fault_4k_present", "fault_4k_absent", "refault_4k", "widen_4k")
 MORE = {"x86": 0.02, "arm64": 0.02, "ppc64": 0.10}
 # Touches by turns have to search: so many instructions for each doubling of the memslots.
 DOUBLING = 16
-# Start-up: each VM more is created before the first starts; a host of 16 GiB may take a quarter more than one of 1 GiB.
-CREATED = 1e6
-HOST_MORE = 0.25
+# Start-up, in instructions: for each VM more, which is created before the first starts; for a host of up to 16 GiB.
+START_MORE = 1e6
 
 
 def several(directory, count):
@@ -68,8 +67,8 @@ def judge(arch, measured):
             if figures[name] > least[name] * (1 + MORE[arch]) + 0.5:
                 wrong.append(f"{name} grows with {what}: {least[name]:g}, and {figures[name]:g} with {size}")
         start = least["first_guest_insn"]
-        allowed = {"VMs": lambda: start + CREATED * (int(size) - 1), "host memory": lambda: start * (1 + HOST_MORE)}
-        if what in allowed and figures["first_guest_insn"] > allowed[what]():
+        more = {"VMs": lambda: START_MORE * (int(size) - 1), "host memory": lambda: START_MORE}
+        if what in more and figures["first_guest_insn"] > start + more[what]():
             wrong.append(f"start-up grows with {what}: {start:.0f} instructions, and "
                          f"{figures['first_guest_insn']:.0f} with {size}")
         # The first of several memslots: with one there is no search.

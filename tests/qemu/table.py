@@ -126,7 +126,7 @@ FORMATS = [
 ]
 
 
-def linux(name, kernel, mode, memory, *words, cpus=1, limit=150.0, firmware="pvh", build="release", checks=None,
+def linux(name, kernel, mode, memory, *words, cpus=1, limit=300.0, firmware="pvh", build="release", checks=None,
           never=()):
     image = {"cloud64": "vmlinuz-cloud", "cloudpvh": "vmlinux-cloud",
              "full64": "vmlinuz-full", "fullpvh": "vmlinux-full"}[kernel]

@@ -89,7 +89,7 @@ def linux(name, kernel, mode, memory, vcpus, *words):
     checks = 7 if mode == "memory" else 4
     return run(name, "run", "-kernel", DEBIAN / f"vmlinuz-{kernel}", "-initrd", INITRAMFS, "-m", memory, "-smp", vcpus,
                "-append", f"console=ttyAMA0 tenure.mode={mode}", "--build", "release", *words, reason="reset",
-               says=(f"selfcheck: {checks} passed, 0 failed", rf"smp: Brought up 1 node, {vcpus} CPU"), limit=150.0)
+               says=(f"selfcheck: {checks} passed, 0 failed", rf"smp: Brought up 1 node, {vcpus} CPU"), limit=300.0)
 
 
 LINUX = [
