@@ -31,7 +31,7 @@ def alone(arch, words, vcpus=3, status=0, says=(GOOD,), never=(r"report: .* FAIL
 
 def beside_linux(arch):
     kernel, console, checks = KERNELS[arch]
-    # Linux boots with a tenth of a processor, and its own watchdog counts seconds of the wall; stalls are looked for later.
+    # Linux boots with a tenth of a processor, while its own watchdog counts seconds of the wall.
     words = f"{console} tenure.mode=memory tenure.percent=20 tenure.stall=3 watchdog_thresh=60"
     linux = vm("linux", "kernel", words, "128M", 1, 'populate; initrd = "initramfs";')
     greedy = vm("greedy", "oom.elf", "mib=4096", "4G")
