@@ -85,6 +85,14 @@ void console_reset(void)
 
 /* ---- Output ---------------------------------------------------------------------------------- */
 
+/* Of a time noted by any CPU, whose clock may be a little ahead of this one's. Lock held. */
+static bool is_ago(uint64_t since_ns, uint64_t age_ns)
+{
+	uint64_t now = arch_time_ns();
+
+	return (now > since_ns ? now - since_ns : 0) >= age_ns;
+}
+
 static void put_newline(void)
 {
 	arch_console_put('\r');
@@ -136,7 +144,7 @@ static bool keep_for_later(const char *text)
 	size_t bytes = strlen(text);
 
 	if (output.open == SPEAKER_NONE || output.open == SPEAKER_HOST ||
-	    arch_time_ns() - output.guest_ns >= LINGER_NS ||
+	    is_ago(output.guest_ns, LINGER_NS) ||
 	    bytes + 1 >= LATER_BYTES - output.later_bytes)
 		return false;
 	memcpy(output.later + output.later_bytes, text, bytes);
@@ -244,13 +252,11 @@ void hv_log(const char *format, ...)
 /* What waits for a line's end is shown when the guest has said nothing more for a while. */
 static void flush_older(uint64_t age_ns)
 {
-	uint64_t now = arch_time_ns();
-
 	output_lock();
-	if (now - output.guest_ns >= age_ns)
+	if (is_ago(output.guest_ns, age_ns))
 		put_later();
 	for (unsigned i = 0; i < vm_count; i++)
-		if (output.pending[i].bytes != 0 && now - output.pending[i].last_ns >= age_ns)
+		if (output.pending[i].bytes != 0 && is_ago(output.pending[i].last_ns, age_ns))
 			flush_pending(vms[i]);
 	output_unlock();
 }

@@ -194,6 +194,29 @@ static void prompts_appear(void **state)
 	assert_string_equal(fresh(), "ls\r\n");
 }
 
+/* The CPU that looks has read its clock a moment before the line's last character came. */
+static void a_clock_behind_tears_no_line(void **state)
+{
+	(void)state;
+	begin(2);
+	fake_time_advance(1000);
+	guest(0, "half");
+	fake_time_advance(-UINT64_C(1));
+	console_poll();
+	assert_string_equal(fresh(), "");
+	guest(0, " a line\n");
+	assert_string_equal(fresh(), "[one] half a line\r\n");
+	begin(1);
+	fake_time_advance(1000);
+	guest(0, "half");
+	fake_time_advance(-UINT64_C(1));
+	hv_log("the host");
+	console_poll();
+	assert_string_equal(fresh(), "half");
+	guest(0, " a line\n");
+	assert_string_equal(fresh(), " a line\ntenure: the host\r\n");
+}
+
 static void a_line_without_end(void **state)
 {
 	(void)state;
@@ -386,6 +409,7 @@ int main(void)
 		cmocka_unit_test_teardown(text_that_is_too_long_is_cut, end),
 		cmocka_unit_test_teardown(lines_of_several_vms, end),
 		cmocka_unit_test_teardown(prompts_appear, end),
+		cmocka_unit_test_teardown(a_clock_behind_tears_no_line, end),
 		cmocka_unit_test_teardown(a_line_without_end, end),
 		cmocka_unit_test_teardown(input_goes_to_the_focus, end),
 		cmocka_unit_test_teardown(what_is_typed_too_early_is_lost, end),
