@@ -144,8 +144,7 @@ static bool keep_for_later(const char *text)
 	size_t bytes = strlen(text);
 
 	if (output.open == SPEAKER_NONE || output.open == SPEAKER_HOST ||
-	    is_ago(output.guest_ns, LINGER_NS) ||
-	    bytes + 1 >= LATER_BYTES - output.later_bytes)
+	    is_ago(output.guest_ns, LINGER_NS) || bytes + 1 >= LATER_BYTES - output.later_bytes)
 		return false;
 	memcpy(output.later + output.later_bytes, text, bytes);
 	output.later_bytes += (unsigned)bytes;

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#define ONE(field) ((field) & (~(field) + 1))
+#define ONE(field) NOTIFIER_ONE(field)
 
 _Static_assert(2 * MM_MAX_CPUS <= NOTIFIER_COUNT(NOTIFIER_ACTIVE, NOTIFIER_ACTIVE),
 	       "each CPU may have a notice, and one inside it");

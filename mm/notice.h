@@ -94,9 +94,9 @@ struct notifier {
 #define NOTIFIER_LIST 0x00200000u    /* the list changes: nobody goes through it, all wait */
 #define NOTIFIER_TURNS 0xffc00000u   /* faults that have asked for their turn (N8) */
 
-/* How many a field of a notifier's state counts. */
-#define NOTIFIER_COUNT(state, field) \
-	((state) / ((field) & (~(field) + 1)) & (field) / ((field) & (~(field) + 1)))
+/* What one more adds to a field of a notifier's state that counts; and how many it counts. */
+#define NOTIFIER_ONE(field) ((field) & (~(field) + 1))
+#define NOTIFIER_COUNT(state, field) ((state) / NOTIFIER_ONE(field) & (field) / NOTIFIER_ONE(field))
 
 struct notice {
 	struct notifier *notifier;

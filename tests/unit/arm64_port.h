@@ -3,16 +3,14 @@
 #ifndef TESTS_UNIT_ARM64_PORT_H
 #define TESTS_UNIT_ARM64_PORT_H
 
-#include <setjmp.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "arch/arm64/platform.h"
 #include "arch/arm64/stage2.h"
 #include "arch/arm64/vcpu.h"
+#include "tests/unit/port_stop.h"
 
-__attribute__((unused)) static jmp_buf port_stopped;
-__attribute__((unused)) static const char *port_stop_words;
 __attribute__((unused)) static unsigned port_published;
 /* Guest memory: the words at PORT_CODE; where the guest's stage 1 is identity, or nothing. */
 #define PORT_CODE UINT64_C(0x40001000)
@@ -21,13 +19,6 @@ __attribute__((unused)) static bool port_unmapped;
 __attribute__((unused)) static uint64_t port_sp;
 /* Physical memory for firmware tables, at address 0x1000. */
 __attribute__((unused)) static unsigned char port_memory[65536];
-
-_Noreturn void hv_stop(const char *what, uint64_t pc, uint64_t detail)
-{
-	(void)pc, (void)detail;
-	port_stop_words = what;
-	longjmp(port_stopped, 1);
-}
 
 enum result hv_guest_read(struct vcpu *v, gpa_t from, void *to, size_t bytes)
 {

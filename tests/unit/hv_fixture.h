@@ -505,6 +505,15 @@ static inline struct s2_entry fix_leaf(uint64_t n, unsigned *level)
 	return s2_lookup(&fix.vm.s2, gfn(n), level != NULL ? level : &unused);
 }
 
+/* The level of the leaf that is there. */
+static inline unsigned fix_level(uint64_t n)
+{
+	unsigned level;
+
+	fix_check(fix_leaf(n, &level).kind == S2_LEAF);
+	return level;
+}
+
 static inline bool fix_mapped(uint64_t n)
 {
 	return fix_leaf(n, NULL).kind == S2_LEAF;

@@ -16,17 +16,10 @@
 
 #include "arch/arm64/stage2.h"
 #include "tests/unit/arm64_port.h"
+#include "tests/unit/written_leaf.h"
 
 #define W S2_WRITE
 #define X S2_EXEC
-
-#define EXPECT_STOP(words, statement)                            \
-	do {                                                     \
-		port_stop_words = "nothing";                     \
-		if (setjmp(port_stopped) == 0)                   \
-			statement;                               \
-		assert_non_null(strstr(port_stop_words, words)); \
-	} while (0)
 
 static const struct stage2_features old_cpu = { .pa_bits = 44, .vmid_bits = 8 };
 static const struct stage2_features new_cpu = {
@@ -207,26 +200,11 @@ static void software_dirty(void **state)
 	assert_int_equal(arch_s2_decode(0, e).attrs, X);
 }
 
-/* A leaf that says that it may be written becomes writable in place (S5, P7), and says it again. */
 static void may_write(void **state)
 {
-	uint64_t e = 0, may = arch_s2_leaf(0, pfn(5), X | S2_MAY_WRITE);
-	const uint32_t written = W | X | S2_YOUNG | S2_DIRTY;
-
 	(void)state;
 	stage2_configure(new_cpu);
-	may = arch_s2_leaf(0, pfn(5), X | S2_MAY_WRITE);
-	assert_int_equal(arch_s2_decode(0, arch_s2_written(may)).attrs, written | S2_MAY_WRITE);
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X));
-	arch_s2_set(&e, 0, may);
-	assert_int_equal(arch_s2_decode(0, e).attrs, X | S2_MAY_WRITE);
-	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X)));
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), written));
-	assert_int_equal(arch_s2_decode(0, e).attrs, written);
-	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, may));
-	assert_int_equal(arch_s2_decode(0, arch_s2_swap(&e, 0, may)).attrs & written, written);
-	(void)arch_s2_swap(&e, 0, arch_s2_leaf(0, pfn(5), X));
-	EXPECT_STOP("widened", arch_s2_swap(&e, 0, may));
+	written_leaf_check();
 }
 
 /* ---- Ranges of an invalidation ----------------------------------------------------------------

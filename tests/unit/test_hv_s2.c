@@ -28,14 +28,6 @@ static enum result drop(uint64_t page, uint64_t pages)
 	return space_drop(&fix.vm.space, fix_range(page, pages), NOTICE_TRY);
 }
 
-static unsigned level_of(uint64_t n)
-{
-	unsigned level;
-	struct s2_entry e = fix_leaf(n, &level);
-	assert_int_equal(e.kind, S2_LEAF);
-	return level;
-}
-
 /* ---- S2, H7, M14: how large ----------------------------------------------------------------- */
 
 static void a_leaf_is_as_large_as_host_and_memslot_allow(void **state)
@@ -44,10 +36,10 @@ static void a_leaf_is_as_large_as_host_and_memslot_allow(void **state)
 	fix_anon(0, 2048, RWX, false);
 	(void)fix_slot(512, 1000, 512, 0); /* ends before its second 2 MiB do */
 	assert_result(OK, fix_write(600, 1));
-	assert_int_equal(level_of(600), 1);
+	assert_int_equal(fix_level(600), 1);
 	assert_int_equal(fix_leaf(600, NULL).pfn.v % 512, 0);
 	assert_result(OK, fix_write(1030, 1));
-	assert_int_equal(level_of(1030), 0);
+	assert_int_equal(fix_level(1030), 0);
 	assert_false(fix_mapped(1031));
 }
 
@@ -57,9 +49,9 @@ static void the_start_of_the_memslot_bounds_a_leaf(void **state)
 	fix_anon(0, 1024, RWX, false);
 	(void)fix_slot(1, 1023, 1, 0);
 	assert_result(OK, fix_write(511, 1));
-	assert_int_equal(level_of(511), 0);
+	assert_int_equal(fix_level(511), 0);
 	assert_result(OK, fix_write(512, 1));
-	assert_int_equal(level_of(512), 1);
+	assert_int_equal(fix_level(512), 1);
 }
 
 static void gfn_and_pfn_must_be_in_step(void **state)
@@ -68,7 +60,7 @@ static void gfn_and_pfn_must_be_in_step(void **state)
 	fix_anon(0, 2048, RWX, false);
 	(void)fix_slot(512, 1024, 1, 0);
 	assert_result(OK, fix_write(700, 1));
-	assert_int_equal(level_of(700), 0);
+	assert_int_equal(fix_level(700), 0);
 }
 
 static void a_leaf_is_not_larger_than_the_host_s_span(void **state)
@@ -78,7 +70,7 @@ static void a_leaf_is_not_larger_than_the_host_s_span(void **state)
 	(void)fix_slot(0, 1024, 0, 0);
 	for (uint64_t n = 0; n < 512; n++) { /* the frames happen to follow each other */
 		assert_result(OK, fix_write(n, n));
-		assert_int_equal(level_of(n), 0);
+		assert_int_equal(fix_level(n), 0);
 	}
 	assert_int_equal(fix.vm.s2.leaves[0], 512);
 	assert_int_equal(fix.vm.s2.leaves[1], 0);
@@ -92,7 +84,7 @@ static void a_device_may_have_a_leaf_of_a_gigabyte(void **state)
 	fix_pfnmap(&device, 0, gig, MEM_WRITE_COMBINING, RW);
 	(void)fix_slot(gig, gig, 0, 0);
 	assert_result(OK, fix_fault(&fix.vcpus[0], gig + 12345, ACCESS_WRITE));
-	assert_int_equal(level_of(2 * gig - 1), 2);
+	assert_int_equal(fix_level(2 * gig - 1), 2);
 	assert_int_equal(fix.vm.s2.leaves[2], 1);
 	assert_result(OK, drop(77, 1)); /* S4 */
 	assert_false(fix_mapped(2 * gig - 1));
@@ -106,19 +98,19 @@ static void a_leaf_joins_the_smaller_ones(void **state)
 	fix_anon(0, 512, RWX, false);
 	uint32_t page = fix_slot(7, 1, 7, 0);
 	assert_result(OK, fix_write(7, 77));
-	assert_int_equal(level_of(7), 0);
+	assert_int_equal(fix_level(7), 0);
 	assert_result(OK, slot_delete(&fix.vm, page));
 	uint32_t all = fix_slot(0, 512, 0, 0);
 	uint64_t value = 0;
 	assert_result(OK, fix_read(7, &value));
 	assert_int_equal(value, 77);
-	assert_int_equal(level_of(7), 0);
+	assert_int_equal(fix_level(7), 0);
 	assert_false(fix_mapped(8));
 	/* The notice that covers the table takes it away, and the large leaf fits again. */
 	assert_result(OK, slot_delete(&fix.vm, all));
 	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(7, &value));
-	assert_int_equal(level_of(7), 1);
+	assert_int_equal(fix_level(7), 1);
 }
 
 /* ---- S4 ------------------------------------------------------------------------------------- */
@@ -146,7 +138,7 @@ static void a_cut_leaf_goes_whole(void **state)
 	assert_result(OK, fix_read(518, &value));
 	assert_int_equal(value, 512);
 	assert_int_equal(fix_leaf(518, NULL).pfn.v, used.v);
-	assert_int_equal(level_of(518), 0);
+	assert_int_equal(fix_level(518), 0);
 	assert_result(OK, fix_read(1000, &value));
 	assert_int_equal(value, 0);
 }
@@ -238,7 +230,7 @@ static void device_memory_is_neither_cacheable_nor_executable(void **state)
 		uint32_t attrs = fix_leaf(512 * i, NULL).attrs;
 		assert_int_equal(S2_TYPE_OF(attrs), types[i]);
 		assert_int_equal(attrs & (S2_EXEC | S2_COUNTED), 0);
-		assert_int_equal(level_of(512 * i), 1);
+		assert_int_equal(fix_level(512 * i), 1);
 		assert_result(NO_PERMISSION, fix_exec(512 * i + 3));
 		assert_int_equal(fix_leaf(512 * i, NULL).attrs, attrs);
 	}
@@ -277,7 +269,7 @@ static void a_write_granted_later_widens_the_leaf(void **state)
 	assert_int_equal(fix_leaf(7, NULL).attrs & S2_WRITE, 0);
 	uint64_t flushes = fix.vm.s2.flushes;
 	assert_result(OK, fix_write(9, 1));
-	assert_int_equal(level_of(9), 1);
+	assert_int_equal(fix_level(9), 1);
 	assert_int_equal(fix.vm.stats.widened, 1);
 	assert_int_equal(fix.vm.s2.flushes, flushes); /* H5: no notice, no flush */
 	assert_true(fix_leaf(300, NULL).attrs & S2_WRITE);
@@ -292,13 +284,13 @@ static void a_write_granted_to_one_page_takes_the_large_leaf_away(void **state)
 	fix_pfnmap(&device, 0, 512, MEM_UNCACHED, RW);
 	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(7, NULL));
-	assert_int_equal(level_of(7), 1);
+	assert_int_equal(fix_level(7), 1);
 	env_cpu(3); /* it has the large leaf in its TLB */
 	assert_result(OK, fix_access(&fix.vcpus[3], 9 << PAGE_SHIFT, ACCESS_READ, &value));
 	env_cpu(0);
 	uint64_t flushes = fix.vm.s2.flushes;
 	assert_result(OK, fix_write(9, 1));
-	assert_int_equal(level_of(9), 0);
+	assert_int_equal(fix_level(9), 0);
 	assert_true(fix_leaf(9, NULL).attrs & S2_WRITE);
 	assert_int_equal(fix.vm.s2.leaves[1], 0);
 	assert_int_equal(fix.vm.s2.flushes, flushes + 1); /* S5: broken before it is made anew */
@@ -479,7 +471,7 @@ static void one_tree(const struct s2_geometry *g, bool large, unsigned level)
 	uint32_t slot = fix_slot(512, 512, 512, 0), ends = fix_slot(high, 1024, 0, SLOT_READONLY);
 	assert_result(OK, fix_write(517, 1));
 	assert_result(OK, fix_write(1000, 2));
-	assert_int_equal(level_of(517), large ? level : 0);
+	assert_int_equal(fix_level(517), large ? level : 0);
 	assert_result(OK, fix_read(high + 1023, &value));
 	assert_result(OK, fix_read(high + 517, &value));
 	assert_int_equal(value, 1);
@@ -523,7 +515,7 @@ static void leaves_join_only_at_levels_that_have_leaves(void **state)
 	assert_result(OK, slot_delete(&fix.vm, page));
 	(void)fix_slot(0, 512, 0, 0);
 	assert_result(OK, fix_read(100, NULL));
-	assert_int_equal(level_of(100), 0);
+	assert_int_equal(fix_level(100), 0);
 	fix_end();
 }
 

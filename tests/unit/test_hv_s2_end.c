@@ -20,14 +20,6 @@ static int end(void **state)
 	return 0;
 }
 
-static unsigned level_of(uint64_t n)
-{
-	unsigned level;
-
-	assert_int_equal(fix_leaf(n, &level).kind, S2_LEAF);
-	return level;
-}
-
 /* Small and large leaves, at both ends and in the middle, and no page beside them. */
 static void the_census_finds_what_a_leaf_reaches(void **state)
 {
@@ -38,8 +30,8 @@ static void the_census_finds_what_a_leaf_reaches(void **state)
 	assert_result(OK, fix_write(5, 1));
 	assert_result(OK, fix_write(512, 1));
 	pfn_t large = fix_leaf(0, NULL).pfn, small_one = fix_leaf(512, NULL).pfn;
-	assert_int_equal(level_of(5), 1);
-	assert_int_equal(level_of(512), 0);
+	assert_int_equal(fix_level(5), 1);
+	assert_int_equal(fix_level(512), 0);
 	assert_true(c->ops->reaches(c, large, 1));
 	assert_true(c->ops->reaches(c, pfn(large.v + 511), 1));
 	assert_true(c->ops->reaches(c, pfn(large.v - 1), 2));

@@ -46,14 +46,6 @@ static int end(void **state)
 	return 0;
 }
 
-static unsigned level_of(uint64_t n)
-{
-	unsigned level;
-
-	assert_int_equal(fix_leaf(n, &level).kind, S2_LEAF);
-	return level;
-}
-
 static void drop(uint64_t page, uint64_t pages)
 {
 	assert_result(OK, space_drop(&fix.vm.space, fix_range(page, pages), NOTICE_TRY));
@@ -68,7 +60,7 @@ static pfn_t touched_elsewhere(uint64_t n)
 	assert_result(OK, fix_access(&fix.vcpus[1], n << PAGE_SHIFT, ACCESS_READ, &value));
 	env_cpu(0);
 	struct s2_entry e = fix_leaf(n, NULL);
-	return pfn(e.pfn.v + (n & (fix_level_pages(level_of(n)) - 1)));
+	return pfn(e.pfn.v + (n & (fix_level_pages(fix_level(n)) - 1)));
 }
 
 /* Memory in entries of 2 MiB, shown 16 pages beside its place: gfn 528 is page 0. */
@@ -100,7 +92,7 @@ static void what_is_out_of_step_by_16_pages_has_leaves_of_16(void **state)
 	for (uint64_t n = 528; n < 528 + 1024; n++)
 		assert_result(OK, fix_write(n, n));
 	for (uint64_t n = 528; n < 528 + 1024; n += SIDE_PAGES)
-		assert_int_equal(level_of(n), SIDE);
+		assert_int_equal(fix_level(n), SIDE);
 	assert_int_equal(fix_leaf(528, NULL).pfn.v % 512, 0);
 	assert_int_equal(fix.vm.s2.leaves[SIDE], 64);
 	assert_int_equal(fix.vm.s2.tables, 5); /* gfns 512 to 2047 lie in three tables */
@@ -118,7 +110,7 @@ static void out_of_step_by_less_there_are_pages(void **state)
 	fix_anon(0, 1024, RWX, false);
 	(void)fix_slot(520, 1000, 0, 0);
 	assert_result(OK, fix_write(600, 1));
-	assert_int_equal(level_of(600), 0);
+	assert_int_equal(fix_level(600), 0);
 }
 
 static void the_hosts_pages_stay_pages(void **state)
@@ -126,7 +118,7 @@ static void the_hosts_pages_stay_pages(void **state)
 	(void)state;
 	shifted_device(0, false);
 	assert_result(OK, fix_fault(&fix.vcpus[0], 600, ACCESS_WRITE));
-	assert_int_equal(level_of(600), 0);
+	assert_int_equal(fix_level(600), 0);
 	assert_false(fix_mapped(601));
 }
 
@@ -137,11 +129,11 @@ static void the_edges_of_a_memslot(void **state)
 	fix_anon(0, 2048, RWX, false);
 	(void)fix_slot(512 - 48, 48 + 512 + 33, 512 - 48, 0);
 	assert_result(OK, fix_write(470, 1));
-	assert_int_equal(level_of(470), SIDE);
+	assert_int_equal(fix_level(470), SIDE);
 	assert_result(OK, fix_write(600, 2));
-	assert_int_equal(level_of(600), 1);
+	assert_int_equal(fix_level(600), 1);
 	assert_result(OK, fix_write(1030, 3));
-	assert_int_equal(level_of(1030), SIDE);
+	assert_int_equal(fix_level(1030), SIDE);
 	assert_false(fix_mapped(1040));
 }
 
@@ -161,13 +153,13 @@ static void a_notice_of_a_page_takes_the_leaf(void **state)
 	drop(2, 1); /* gfn 530 */
 	assert_false(fix_mapped(531));
 	assert_int_equal(fix_tlb_reaches(beside), 0);
-	assert_int_equal(level_of(544), SIDE);
+	assert_int_equal(fix_level(544), SIDE);
 	assert_result(OK, fix_read(530, &value));
 	assert_int_equal(value, 0);
-	assert_int_equal(level_of(530), 0);
+	assert_int_equal(fix_level(530), 0);
 	assert_result(OK, fix_read(544, &value));
 	assert_int_equal(value, 2);
-	assert_int_equal(level_of(544), 0); /* the host's entries are of pages now */
+	assert_int_equal(fix_level(544), 0); /* the host's entries are of pages now */
 }
 
 static void a_notice_of_just_one_leaf(void **state)
@@ -194,7 +186,7 @@ static void a_notice_of_all_takes_the_tables(void **state)
 	assert_int_equal(fix.vm.s2.tables, 2);
 	assert_int_equal(fix.vm.s2.leaves[SIDE], 0);
 	assert_result(OK, fix_write(1025, 1));
-	assert_int_equal(level_of(1025), SIDE);
+	assert_int_equal(fix_level(1025), SIDE);
 }
 
 /* ---- Pages beside larger leaves ---------------------------------------------------------------
@@ -207,15 +199,15 @@ static void a_page_makes_all_around_it_pages(void **state)
 	shifted_device(9, false);
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1128, ACCESS_WRITE));
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1500, ACCESS_WRITE));
-	assert_int_equal(level_of(1128), SIDE);
+	assert_int_equal(fix_level(1128), SIDE);
 	device.order = 0;
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1028, ACCESS_WRITE));
-	assert_int_equal(level_of(1028), 0);
+	assert_int_equal(fix_level(1028), 0);
 	assert_false(fix_mapped(1128) || fix_mapped(1500));
 	assert_int_equal(fix.vm.s2.leaves[SIDE], 0);
 	/* What faults again joins the pages, though its host's entry would have 64 KiB. */
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1128, ACCESS_WRITE));
-	assert_int_equal(level_of(1128), 0);
+	assert_int_equal(fix_level(1128), 0);
 	assert_true(fix_mapped(1028));
 	assert_int_equal(fix.vm.s2.leaves[0], 2);
 }
@@ -230,17 +222,17 @@ static void nothing_is_kept_or_lost_where_the_table_goes(void **state)
 	(void)fix_slot(512, 66, 512, 0);
 	assert_result(OK, fix_write(513, 77));
 	pfn_t p = touched_elsewhere(513);
-	assert_int_equal(level_of(513), SIDE);
+	assert_int_equal(fix_level(513), SIDE);
 	struct frame *f = frame_head(frame_of(p));
 	(void)frame_test_and_clear(f, FRAME_YOUNG | FRAME_DIRTY);
 	assert_result(OK, fix_read(577, &value)); /* marks it young, and not dirty */
-	assert_int_equal(level_of(577), 0);
+	assert_int_equal(fix_level(577), 0);
 	assert_false(fix_mapped(513));
 	assert_int_equal(f->marks & FRAME_DIRTY, FRAME_DIRTY); /* S3, F7: the leaf was */
 	assert_int_equal(fix_tlb_reaches(p), 0);
 	assert_result(OK, fix_read(513, &value));
 	assert_int_equal(value, 77);
-	assert_int_equal(level_of(513), 0);
+	assert_int_equal(fix_level(513), 0);
 	assert_int_equal(fix.vm.s2.tables, 3);
 }
 
@@ -250,12 +242,12 @@ static void a_leaf_that_allows_it_stays(void **state)
 	(void)state;
 	shifted();
 	assert_result(OK, fix_write(528, 1));
-	assert_int_equal(level_of(528), SIDE);
+	assert_int_equal(fix_level(528), SIDE);
 	drop(100, 1); /* elsewhere in the host's 2 MiB, which become pages */
 	assert_true(fix_mapped(528));
 	assert_result(OK, fix_fault(&fix.vcpus[1], 529, ACCESS_WRITE));
 	assert_int_equal(fix.vm.stats.spurious, 1);
-	assert_int_equal(level_of(529), SIDE);
+	assert_int_equal(fix_level(529), SIDE);
 }
 
 /* H3, M15: write is granted for a page of what was mapped read-only. */
@@ -264,11 +256,11 @@ static void a_granted_write_is_of_its_page_alone(void **state)
 	(void)state;
 	shifted_device(9, true);
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1128, ACCESS_READ));
-	assert_int_equal(level_of(1128), SIDE);
+	assert_int_equal(fix_level(1128), SIDE);
 	assert_int_equal(fix_leaf(1128, NULL).attrs & S2_WRITE, 0);
 	pfn_t p = touched_elsewhere(1129);
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1128, ACCESS_WRITE));
-	assert_int_equal(level_of(1128), 0);
+	assert_int_equal(fix_level(1128), 0);
 	assert_int_equal(fix_leaf(1128, NULL).attrs & S2_WRITE, S2_WRITE);
 	assert_false(fix_mapped(1129));
 	assert_int_equal(fix_tlb_reaches(p), 0);
@@ -283,11 +275,11 @@ static void a_write_to_all_of_it_widens_the_leaf(void **state)
 	assert_result(OK,
 		      space_protect(&fix.vm.space, fix_range(0, 1024), ACCESS_READ, NOTICE_TRY));
 	assert_result(OK, fix_fault(&fix.vcpus[0], 528, ACCESS_READ));
-	assert_int_equal(level_of(528), SIDE);
+	assert_int_equal(fix_level(528), SIDE);
 	assert_int_equal(fix_leaf(528, NULL).attrs & S2_WRITE, 0);
 	assert_result(OK, space_protect(&fix.vm.space, fix_range(0, 1024), RW, NOTICE_TRY));
 	assert_result(OK, fix_fault(&fix.vcpus[0], 530, ACCESS_WRITE));
-	assert_int_equal(level_of(528), SIDE);
+	assert_int_equal(fix_level(528), SIDE);
 	assert_int_equal(fix_leaf(528, NULL).attrs & S2_WRITE, S2_WRITE);
 }
 
@@ -301,20 +293,20 @@ static void a_large_leaf_joins_what_stands(void **state)
 	fix_anon(0, 2048, RWX, false);
 	uint32_t small = fix_slot(512, SIDE_PAGES, 512, 0);
 	assert_result(OK, fix_write(513, 1));
-	assert_int_equal(level_of(513), SIDE);
+	assert_int_equal(fix_level(513), SIDE);
 	assert_result(OK, slot_delete(&fix.vm, small));
 	uint32_t large = fix_slot(512, 512, 512, 0);
 	assert_result(OK, fix_write(600, 2));
-	assert_int_equal(level_of(600), SIDE);
+	assert_int_equal(fix_level(600), SIDE);
 	assert_result(OK, slot_delete(&fix.vm, large)); /* and its table, for it is of just that */
 
 	small = fix_slot(512, 3, 512, 0);
 	assert_result(OK, fix_write(513, 1));
-	assert_int_equal(level_of(513), 0);
+	assert_int_equal(fix_level(513), 0);
 	assert_result(OK, slot_delete(&fix.vm, small));
 	(void)fix_slot(512, 512, 512, 0);
 	assert_result(OK, fix_write(600, 2));
-	assert_int_equal(level_of(600), 0);
+	assert_int_equal(fix_level(600), 0);
 }
 
 /* The table of pages at hand is not used once one of larger leaves stands there. */
@@ -328,10 +320,10 @@ static void the_table_at_hand_is_forgotten(void **state)
 	assert_int_equal(fix.vm.s2.near[0].number, S2_NO_TABLE);
 	device.order = 9;
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1128, ACCESS_WRITE));
-	assert_int_equal(level_of(1128), SIDE);
+	assert_int_equal(fix_level(1128), SIDE);
 	device.order = 0;
 	assert_result(OK, fix_fault(&fix.vcpus[0], 1028, ACCESS_WRITE));
-	assert_int_equal(level_of(1028), 0);
+	assert_int_equal(fix_level(1028), 0);
 }
 
 int main(void)

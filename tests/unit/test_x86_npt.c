@@ -14,16 +14,7 @@
 
 #include "arch/arch.h"
 #include "arch/x86/npt.h"
-
-static jmp_buf stopped;
-static const char *stop_words;
-
-_Noreturn void hv_stop(const char *what, uint64_t pc, uint64_t detail)
-{
-	(void)pc, (void)detail;
-	stop_words = what;
-	longjmp(stopped, 1);
-}
+#include "tests/unit/written_leaf.h"
 
 void arch_cpu_relax(void) {}
 
@@ -45,14 +36,6 @@ const void *acpi_memory(uint64_t address, uint64_t bytes)
 	(void)address, (void)bytes;
 	return NULL;
 }
-
-#define EXPECT_STOP(words, statement)                       \
-	do {                                                \
-		stop_words = "nothing";                     \
-		if (setjmp(stopped) == 0)                   \
-			statement;                          \
-		assert_non_null(strstr(stop_words, words)); \
-	} while (0)
 
 #define W S2_WRITE
 #define X S2_EXEC
@@ -129,24 +112,10 @@ static void set_and_swap(void **state)
 	assert_int_equal(e, 0);
 }
 
-/* A leaf that says that it may be written becomes writable in place (S5, P7), and says it again. */
 static void may_write(void **state)
 {
-	uint64_t e = 0, may = arch_s2_leaf(0, pfn(5), X | S2_MAY_WRITE);
-	const uint32_t written = W | X | S2_YOUNG | S2_DIRTY;
-
 	(void)state;
-	assert_int_equal(arch_s2_decode(0, arch_s2_written(may)).attrs, written | S2_MAY_WRITE);
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X));
-	arch_s2_set(&e, 0, may);
-	assert_int_equal(arch_s2_decode(0, e).attrs, X | S2_MAY_WRITE);
-	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), X)));
-	arch_s2_set(&e, 0, arch_s2_leaf(0, pfn(5), written));
-	assert_int_equal(arch_s2_decode(0, e).attrs, written);
-	EXPECT_STOP("narrowed", arch_s2_set(&e, 0, may));
-	assert_int_equal(arch_s2_decode(0, arch_s2_swap(&e, 0, may)).attrs & written, written);
-	(void)arch_s2_swap(&e, 0, arch_s2_leaf(0, pfn(5), X));
-	EXPECT_STOP("widened", arch_s2_swap(&e, 0, may));
+	written_leaf_check();
 }
 
 /* S5 */
