@@ -178,7 +178,9 @@ race: ## the real code in all orders up to a bound, then in random ones (minutes
 	$(Q)build/race/race --model
 	$(Q)build/race/race --all
 	$(Q)build/race/race --all --late
+	$(Q)build/race/race --all --stale
 	$(Q)build/race/race --all --random 100000
+	$(Q)build/race/race --all --random 100000 --stale
 
 clean: ## remove what was built; third-party sources and downloads stay
 	$(Q)rm -rf $(filter-out build/thirdparty build/cache build/guests,$(wildcard build/*))

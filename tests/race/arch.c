@@ -210,6 +210,7 @@ bool __wrap_arch_s2_flush(struct arch_s2 *s2, struct gfn_range range)
 		return __real_arch_s2_flush(s2, range);
 	for (unsigned c = 0; c < WORLD_CPUS; c++)
 		tlb_invalidate(&world.tlbs[c], range);
+	race_stale_all_know(); /* walks that begin after it see what was stored before it */
 	return true;
 }
 

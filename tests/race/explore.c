@@ -68,6 +68,14 @@ static struct {
 } quiet[QUIET];
 static unsigned quiet_count;
 
+static bool is_quiet(uintptr_t at)
+{
+	for (unsigned i = 0; i < quiet_count; i++)
+		if (quiet[i].start <= at && at < quiet[i].end)
+			return true;
+	return false;
+}
+
 /* ---- Who runs ---------------------------------------------------------------------------------
  */
 
@@ -138,6 +146,8 @@ static unsigned wake_idle(void)
 	return woken;
 }
 
+static const char no_progress[] = "no progress: the threads go on and on";
+
 static unsigned next_thread(bool able)
 {
 	unsigned enabled = 0;
@@ -150,11 +160,29 @@ static unsigned next_thread(bool able)
 	if (enabled == 0)
 		race_broken("deadlock: every thread waits for another");
 	if (++run.points > RACE_POINTS)
-		race_broken("no progress: the threads go on and on");
+		race_broken(no_progress);
 	unsigned self = able ? run.self : RACE_NOBODY;
 	unsigned chosen = run.decide(self, enabled);
 	note_decision(self, enabled, chosen);
 	return chosen;
+}
+
+bool race_choose_stale(const volatile void *at)
+{
+	unsigned both = 1u << run.self | 1u << RACE_STALE;
+
+	if (is_quiet((uintptr_t)at))
+		return false;
+	if (++run.points > RACE_POINTS)
+		race_broken(no_progress);
+	unsigned chosen = run.decide(run.self, both);
+	note_decision(run.self, both, chosen);
+	if (chosen != RACE_STALE)
+		return false;
+	threads[run.self].heard = true; /* there is something newer: it need not be waited for */
+	if (trace_is_on())
+		trace_note(run.self, "sees an old value of", (const void *)(uintptr_t)at, NULL);
+	return true;
 }
 
 static void go_on_with(unsigned thread)
@@ -236,6 +264,7 @@ static void run_begin(const struct race_program *p, race_decide decide)
 	if (p->restore != NULL)
 		p->restore();
 	race_late_begin();
+	race_stale_begin();
 	for (unsigned i = 0; i < RACE_THREADS; i++) {
 		struct thread *t = &threads[i];
 		t->done = t->waiting = t->heard = t->fresh = false;
@@ -342,14 +371,6 @@ void race_quiet(const void *from, size_t bytes)
 	quiet[quiet_count++].end = (uintptr_t)from + bytes;
 }
 
-static bool is_quiet(uintptr_t at)
-{
-	for (unsigned i = 0; i < quiet_count; i++)
-		if (quiet[i].start <= at && at < quiet[i].end)
-			return true;
-	return false;
-}
-
 static void note_read(const volatile void *at)
 {
 	struct thread *me = &threads[run.self];
@@ -420,6 +441,8 @@ void race_step(const char *name, const void *object)
 	run.written = true; /* what is written plainly is said by a step */
 	if (run.program->all_steps || !only_told(name))
 		pass(name);
+	if (race_stale)
+		race_stale_step(name, object);
 	if (trace_is_on())
 		trace_note(run.self, name, object, NULL);
 }
@@ -442,6 +465,8 @@ void race_relax(void)
 			trace_note(run.self, "waits", NULL, NULL);
 		go_on_with(next_thread(false));
 	}
+	if (race_stale)
+		race_stale_woken();
 	me->heard = me->fresh = false;
 	me->looked_count = 0;
 }

@@ -87,6 +87,8 @@ void race_hold(bool on);
 void race_step(const char *name, const void *object);
 /* The thread cannot go on before another has changed what it has looked at. */
 void race_relax(void);
+/* All that the running thread knows, every thread knows now (race_stale): a broadcast. */
+void race_stale_all_know(void);
 /* `object` was written in a way that race_access does not see. */
 void race_wrote(const volatile void *object);
 /* Something is broken: ends the run. Outside of a run: says so and ends the program. */

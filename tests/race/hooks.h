@@ -27,4 +27,19 @@ bool race_late_store(volatile void *at, const void *value, unsigned bytes, bool 
 void race_late_load(const volatile void *at);
 void race_late_drain(void);
 
+/* Loads may see what a word was before (tests/race/stale.c), if race_stale. */
+extern bool race_stale;
+/*
+ * The running thread has loaded `*value`, which may become an older one. `choice`: if not, it sees
+ * the newest.
+ */
+void race_stale_load(const volatile void *at, void *value, unsigned bytes, int order, bool choice);
+/* It is about to store `*value`. */
+void race_stale_store(const volatile void *at, const void *value, unsigned bytes, int order);
+/* It is about to do a read-modify-write; it has, with this order, and has stored something. */
+void race_stale_before(const volatile void *at, unsigned bytes);
+void race_stale_changed(const volatile void *at, unsigned bytes, int order, bool stored);
+/* A sequentially consistent fence. */
+void race_stale_fence(void);
+
 #endif

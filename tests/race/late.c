@@ -13,9 +13,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "mm/frame.h"
 #include "tests/race/explore.h"
 #include "tests/race/schedule.h"
+#include "tests/race/world.h"
 
 #define WAITING 16u
 
@@ -67,18 +67,13 @@ void race_late_load(const volatile void *at)
 	}
 }
 
-static bool is_record(const volatile void *at)
-{
-	return (uintptr_t)at - (uintptr_t)frame_table < frame_limit * sizeof(*frame_table);
-}
-
 bool race_late_store(volatile void *at, const void *value, unsigned bytes, bool at_once)
 {
 	unsigned self = race_self();
 
 	if (!race_on)
 		return false;
-	if (at_once || is_record(at)) {
+	if (at_once || memory_is_record(at)) {
 		race_late_drain();
 		return false;
 	}

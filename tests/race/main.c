@@ -26,6 +26,7 @@ static const char usage[] =
 	"  --depth N       with so many ordered points (3)\n"
 	"  --seed N        the first number of --random (by the clock, and printed)\n"
 	"  --late          stores are seen as late as a store buffer may have them\n"
+	"  --stale         loads see old values where C11 lets them; one counts as a preemption\n"
 	"  --model         the orders of steps of the models' counterexamples, of M1 and others\n"
 	"  --follow LINE   one order by the names of steps: 0:s2_install,1:-,0:-\n"
 	"  --replay LIST   one schedule, as a failure prints it, with its trace\n"
@@ -84,9 +85,9 @@ static void say_broken(const struct race_program *p)
 
 	printf("%s: BROKEN: %s\n", p->name, outcome.broken);
 	printf("  after %llu schedules, with %u preemptions; again with\n"
-	       "  %s %s%s --replay %s\n",
+	       "  %s %s%s%s --replay %s\n",
 	       (unsigned long long)outcome.schedules, outcome.preemptions, program_invocation_name,
-	       race_late ? "--late " : "", p->name, outcome.replay);
+	       race_late ? "--late " : "", race_stale ? "--stale " : "", p->name, outcome.replay);
 	strcpy(line, outcome.replay);
 	if (options.replay == NULL)
 		(void)race_replay(p, line, options.reads, &again);
@@ -272,6 +273,7 @@ static void options_read(int count, char **words)
 		{ "depth", required_argument, NULL, 'd' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "late", no_argument, NULL, 'o' },
+		{ "stale", no_argument, NULL, 'w' },
 		{ "model", no_argument, NULL, 'm' },
 		{ "follow", required_argument, NULL, 'f' },
 		{ "replay", required_argument, NULL, 'p' },
@@ -297,6 +299,7 @@ static void options_read(int count, char **words)
 		case 'r': options.runs = number(optarg, UINT64_MAX); break;
 		case 's': options.seed = number(optarg, UINT64_MAX); break;
 		case 'o': race_late = true; break;
+		case 'w': race_stale = true; break;
 		case 'm': options.model = true; break;
 		case 'f': options.follow = optarg; break;
 		case 'p': options.replay = optarg; break;

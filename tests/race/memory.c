@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/frame.h"
 #include "tests/race/world.h"
 
 #define COMPARE_EVERY 4096u
@@ -35,6 +36,11 @@ bool memory_frame(const void *at, pfn_t *out)
 		return false;
 	*out = pfn(WORLD_FIRST + offset / PAGE_SIZE);
 	return true;
+}
+
+bool memory_is_record(const volatile void *at)
+{
+	return (uintptr_t)at - (uintptr_t)frame_table < frame_limit * sizeof(*frame_table);
 }
 
 void memory_wrote(const void *at)

@@ -44,6 +44,13 @@ static void mapped_begin(void)
 	mapped_by(0);
 }
 
+/* The same in a VM of one vCPU, of which a shootdown first asks whether it is outside. */
+static void only_vcpu_begin(void)
+{
+	mapped_begin();
+	world.vm.vcpu_count = 1;
+}
+
 static struct frame *page_frame(uint64_t page)
 {
 	unsigned level;
@@ -550,6 +557,9 @@ const struct scenario scenarios[] = {
 	  { GUEST "writes to page 1, twice", "the host drops page 1" }, NULL },
 	{ "mapped_soft", "the same where software notes young and dirty (S10)", 2, 3,
 	  { .soft = true }, mapped_begin, { guest_writes_1_twice, drop_1 },
+	  { GUEST "writes to page 1, twice", "the host drops page 1" }, NULL },
+	{ "mapped_alone", "the same for a VM's only vCPU", 2, 3, { 0 }, only_vcpu_begin,
+	  { guest_writes_1_twice, drop_1 },
 	  { GUEST "writes to page 1, twice", "the host drops page 1" }, NULL },
 	{ "two_notices", "two notices over two pages against a fault (N3): M5", 3, 2, { 0 },
 	  memory_begin, { guest_writes_1, drop_1, drop_5 },

@@ -48,13 +48,13 @@ static unsigned search_decide(unsigned self, unsigned enabled)
 	return first;
 }
 
-/* The next one after `chosen`, in the order first, 0, 1, 2; RACE_NOBODY: there is none. */
+/* The next one after `chosen`, in the order first, 0, 1, 2, old; RACE_NOBODY: there is none. */
 static unsigned choice_next(const struct choice *c, unsigned bound)
 {
 	unsigned first = race_default(c->self, c->enabled);
 	unsigned i = c->chosen == first ? 0 : c->chosen + 1;
 
-	for (; i < RACE_THREADS; i++)
+	for (; i <= RACE_STALE; i++)
 		if (i != first && c->enabled & 1u << i &&
 		    c->preemptions + is_preemption(c, i) <= bound)
 			return i;
@@ -123,6 +123,7 @@ void race_search(const struct race_program *p, unsigned bound, struct race_outco
  */
 
 #define DEPTH_MAX 16u
+#define STALE_ONE_IN 16u /* loads that may be */
 
 static struct {
 	uint64_t state;
@@ -170,7 +171,8 @@ static unsigned dice_highest(unsigned enabled)
 
 static unsigned dice_decide(unsigned self, unsigned enabled)
 {
-	(void)self;
+	if (enabled & 1u << RACE_STALE)
+		return dice_next() % STALE_ONE_IN == 0 ? RACE_STALE : self;
 	for (unsigned i = 0; i < dice.change_count; i++)
 		if (dice.change[i] == dice.at)
 			dice.priority[dice_highest(enabled)] = dice.lowest--;
@@ -208,7 +210,7 @@ static bool given_segment(void)
 	if (*given.at == '\0')
 		return false;
 	given.thread = (unsigned)strtoul(given.at, &end, 10);
-	given.bad = end == given.at || *end != ':' || given.thread >= RACE_THREADS;
+	given.bad = end == given.at || *end != ':' || given.thread > RACE_STALE;
 	if (given.bad)
 		return false;
 	given.at = end + 1;

@@ -7,10 +7,12 @@
 #include "tests/race/explore.h"
 
 #define RACE_NOBODY RACE_THREADS
+#define RACE_STALE (RACE_THREADS + 1)
 
 /*
  * Who goes on? `self` is who ran and could go on, or RACE_NOBODY; `enabled` the set of those that
- * can, never empty.
+ * can, never empty. If RACE_STALE is among them it is about what a load of `self` sees: itself, the
+ * newest; RACE_STALE, the oldest that it may.
  */
 typedef unsigned (*race_decide)(unsigned self, unsigned enabled);
 
@@ -25,6 +27,14 @@ const char *race_run(const struct race_program *p, race_decide decide);
 
 /* Nothing waits in any thread's buffer (tests/race/late.c). */
 void race_late_begin(void);
+
+/* Nothing has a past, nobody knows of anything (tests/race/stale.c). */
+void race_stale_begin(void);
+/* The running thread takes a step; it goes on after it has waited. */
+void race_stale_step(const char *name, const void *object);
+void race_stale_woken(void);
+/* Shall the running thread's load see the oldest value? */
+bool race_choose_stale(const volatile void *at);
 
 /* The step that a thread takes next when it goes on; NULL: it stands at none with a name. */
 const char *race_about(unsigned thread);

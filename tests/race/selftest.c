@@ -86,13 +86,13 @@ static void counts(void)
 /* ---- Defects -----------------------------------------------------------------------------------
  */
 
-static _Atomic unsigned shared;
+static _Atomic unsigned shared, flag_of[2], seen[2], data;
 static struct spinlock a, b;
 static unsigned runs;
 
 static void restore(void)
 {
-	shared = 0;
+	shared = flag_of[0] = flag_of[1] = seen[0] = seen[1] = data = 0;
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
 	runs++;
@@ -228,16 +228,11 @@ static void defects(void)
 /* ---- Late stores ------------------------------------------------------------------------------
  */
 
-static _Atomic unsigned flag_of[2], seen[2], data;
 static bool fenced;
 
 static const char *one_is_seen(void)
 {
-	bool both_missed = seen[0] == 0 && seen[1] == 0;
-
-	flag_of[0] = flag_of[1] = 0;
-	seen[0] = seen[1] = 0;
-	return both_missed ? "each has missed the other" : NULL;
+	return seen[0] == 0 && seen[1] == 0 ? "each has missed the other" : NULL;
 }
 
 /* Each says that it is there, and looks whether the other is. */
@@ -266,12 +261,6 @@ static void reads_what_is_published(void)
 		race_broken("published before it was there");
 }
 
-static const char *put_back(void)
-{
-	flag_of[0] = data = 0;
-	return NULL;
-}
-
 static void late_stores(void)
 {
 	struct race_program p = program(store_and_look, store_and_look, one_is_seen);
@@ -282,9 +271,123 @@ static void late_stores(void)
 	say(broken_by(&p, 1, "missed"), "unless stores are late");
 	fenced = true;
 	say(broken_by(&p, 4, NULL), "and there is no fence");
-	p = program(publishes, reads_what_is_published, put_back);
+	p = program(publishes, reads_what_is_published, NULL);
 	say(broken_by(&p, 4, NULL), "late stores stay in order");
 	race_late = false;
+}
+
+/* ---- Old values --------------------------------------------------------------------------------
+ */
+
+static int store_order, load_order; /* memory_order_... */
+static bool locked;
+
+static void tells(void) NO_LOCK_ANALYSIS
+{
+	if (locked)
+		spin_lock(&a);
+	atomic_store_explicit(&data, 7, memory_order_relaxed);
+	if (fenced)
+		atomic_thread_fence(memory_order_seq_cst);
+	atomic_store_explicit(&flag_of[0], 1, store_order);
+	if (locked)
+		spin_unlock(&a);
+}
+
+static void is_told(void) NO_LOCK_ANALYSIS
+{
+	if (locked)
+		spin_lock(&a);
+	bool told = atomic_load_explicit(&flag_of[0], load_order) != 0;
+	if (fenced)
+		atomic_thread_fence(memory_order_seq_cst);
+	if (told && atomic_load_explicit(&data, memory_order_relaxed) != 7)
+		race_broken("told of what it does not see");
+	if (locked)
+		spin_unlock(&a);
+}
+
+static void waits_to_be_told(void)
+{
+	while (atomic_load_explicit(&flag_of[0], load_order) == 0)
+		race_relax();
+	is_told();
+}
+
+static void passes_on(void)
+{
+	unsigned one = 1;
+
+	(void)atomic_compare_exchange_strong_explicit(&flag_of[0], &one, 2, memory_order_relaxed,
+						      memory_order_relaxed);
+}
+
+static void looks_twice(void)
+{
+	unsigned first = atomic_load_explicit(&data, memory_order_relaxed);
+
+	if (atomic_load_explicit(&data, memory_order_relaxed) < first)
+		race_broken("it goes back in time");
+}
+
+static void adds(void)
+{
+	atomic_fetch_add_explicit(&data, 1, memory_order_relaxed);
+}
+
+static const char *has_two(void)
+{
+	return data == 2 ? NULL : "an addition is lost";
+}
+
+static bool telling(int by, int of, const char *words)
+{
+	struct race_program p = program(tells, is_told, NULL);
+
+	store_order = by;
+	load_order = of;
+	return broken_by(&p, 3, words);
+}
+
+static void old_values(void)
+{
+	const int relaxed = memory_order_relaxed, release = memory_order_release;
+	const int acquire = memory_order_acquire;
+	struct race_program p = program(tells, is_told, NULL);
+	static char line[sizeof(out.replay)];
+
+	race_stale = fenced = false;
+	say(telling(relaxed, relaxed, NULL), "where nothing comes early, no order is needed");
+	race_stale = true;
+	say(telling(relaxed, relaxed, "told") && out.preemptions == 1,
+	    "where loads come early, what was told need not be there: an old value counts as one");
+	strcpy(line, out.replay);
+	say(race_replay(&p, line, false, &again) && again.broken != NULL,
+	    "a schedule with an old value is replayed");
+	say(telling(release, relaxed, "told"), "a release alone is not enough");
+	say(telling(relaxed, acquire, "told"), "an acquire alone is not enough");
+	say(telling(release, acquire, NULL), "an acquire that reads from a release is");
+	p = program(tells, waits_to_be_told, NULL);
+	say(broken_by(&p, 3, NULL), "an old value keeps nobody waiting");
+	p = program(tells, is_told, NULL);
+	p.threads = 3;
+	p.body[2] = passes_on;
+	say(broken_by(&p, 3, NULL), "what is changed on the way publishes it too");
+	fenced = true;
+	say(telling(relaxed, relaxed, NULL), "two fences are as good");
+	fenced = false;
+	locked = true;
+	say(telling(relaxed, relaxed, NULL), "and so is a lock");
+	locked = false;
+	p = program(tells, looks_twice, NULL);
+	say(broken_by(&p, 3, NULL), "no word goes back in time");
+	p = program(adds, adds, has_two);
+	say(broken_by(&p, 3, NULL), "a read-modify-write sees the newest");
+	p = program(store_and_look, store_and_look, one_is_seen);
+	say(broken_by(&p, 3, "missed"), "two that store and look may miss each other");
+	fenced = true;
+	say(broken_by(&p, 3, NULL), "but for a fence");
+	fenced = race_stale = false;
 }
 
 /* ---- Replay, chance ----------------------------------------------------------------------------
@@ -325,6 +428,7 @@ int selftest(void)
 	counts();
 	defects();
 	late_stores();
+	old_values();
 	replays();
 	chances();
 	printf("1..%u\n", tests);

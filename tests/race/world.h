@@ -80,6 +80,8 @@ void memory_restore(void);
 void memory_wrote(const void *at);
 /* The frame that `at` lies in; false: it is not in RAM. */
 bool memory_frame(const void *at, pfn_t *out);
+/* Does it lie in the records of frames? */
+bool memory_is_record(const volatile void *at);
 
 static inline hva_t world_hva(uint64_t page)
 {
