@@ -372,13 +372,20 @@ static void hypercalls(const uint64_t *data)
 	check(run() == EXIT_HALT, "the guest waits");
 }
 
-/* A removed leaf is not used after the flush, and a vCPU that was away goes on where it was. */
-static void flushes(const uint64_t *data)
+/*
+ * A removed leaf is not used after a flush of `pages` pages from `first` on, and the guest goes on
+ * where it was. `away`: its vCPU is not on the CPU meanwhile.
+ */
+static void flush_by(const uint64_t *data, uint64_t first, uint64_t pages, bool away)
 {
-	uint64_t *e = entry_of(DATA), old = arch_s2_swap(e, 0, 0);
-	struct gfn_range range = { gfn(DATA >> PAGE_SHIFT), gfn((DATA >> PAGE_SHIFT) + 1) };
+	uint64_t *e = entry_of(DATA), old;
 
-	(void)arch_s2_flush(&s2, range);
+	if (away)
+		arch_vcpu_unload(v);
+	old = arch_s2_swap(e, 0, 0);
+	(void)arch_s2_flush(&s2, (struct gfn_range){ gfn(first), gfn(first + pages) });
+	if (away)
+		arch_vcpu_load(v);
 	(void)run();
 	check(fault_at(DATA, ACCESS_WRITE, false), "after the flush the removed leaf is gone");
 	arch_vcpu_unload(v);
@@ -387,6 +394,29 @@ static void flushes(const uint64_t *data)
 	check(run() == EXIT_HYPERCALL && out.hypercall.nr == 7,
 	      "the guest goes on after it was away");
 	check((uint32_t)data[0] == 0x1234, "with the memory it had");
+}
+
+/* From its first hypercall on, once around. */
+static void go_around(void)
+{
+	arch_vcpu_hypercall_return(v, 1);
+	check(run() == EXIT_HYPERCALL && out.hypercall.nr == 8, "the second hypercall");
+	arch_vcpu_hypercall_return(v, 0);
+	check(run() == EXIT_HALT, "the guest waits again");
+}
+
+/* A page, a few, and more than any port names one by one. */
+static void flushes(const uint64_t *data)
+{
+	const uint64_t page = DATA >> PAGE_SHIFT;
+
+	flush_by(data, page, 1, false);
+	go_around();
+	flush_by(data, page, 1, true);
+	go_around();
+	flush_by(data, page - 1, 2, false);
+	go_around();
+	flush_by(data, 0, 4096, false);
 }
 
 static void kicks(void)
