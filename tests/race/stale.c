@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "mm/lock.h"
 #include "tests/race/explore.h"
 #include "tests/race/schedule.h"
 #include "tests/race/world.h"
@@ -109,42 +110,6 @@ void race_stale_all_know(void)
 		join(&threads[i].known, &threads[race_self()].known);
 }
 
-static struct clock *clock_of_lock(const void *lock)
-{
-	unsigned i = 0;
-
-	while (i < lock_count && locks[i].lock != lock)
-		i++;
-	if (i == LOCKS)
-		race_broken("there are more locks than tests/race/stale.c has room for");
-	if (i == lock_count) {
-		memset(&locks[i], 0, sizeof(locks[i]));
-		locks[lock_count++].lock = lock;
-	}
-	return &locks[i].published;
-}
-
-void race_stale_step(const char *name, const void *object)
-{
-	unsigned self = race_self();
-
-	if (strcmp(name, "lock") == 0) {
-		threads[self].last_lock = object;
-		race_stale_woken();
-	} else if (strcmp(name, "unlock") == 0) {
-		join(clock_of_lock(object), &threads[self].known);
-	}
-}
-
-/* It may have waited for a lock. */
-void race_stale_woken(void)
-{
-	unsigned self = race_self();
-
-	if (threads[self].last_lock != NULL)
-		join(&threads[self].known, clock_of_lock(threads[self].last_lock));
-}
-
 /* ---- Words ------------------------------------------------------------------------------------
  */
 
@@ -177,6 +142,51 @@ static struct word *word_of(const volatile void *at, unsigned bytes)
 	*w = (struct word){ .at = (uintptr_t)at, .run = runs, .bytes = bytes, .count = 1 };
 	w->past[0] = (struct past_store){ .value = value, .thread = RACE_NOBODY };
 	return w;
+}
+
+/* ---- Locks ------------------------------------------------------------------------------------
+ */
+
+static struct clock *clock_of(const void *lock)
+{
+	unsigned i = 0;
+
+	while (i < lock_count && locks[i].lock != lock)
+		i++;
+	if (i == LOCKS)
+		race_broken("there are more locks than tests/race/stale.c has room for");
+	if (i == lock_count) {
+		memset(&locks[i], 0, sizeof(locks[i]));
+		locks[lock_count++].lock = lock;
+	}
+	return &locks[i].published;
+}
+
+/* A lock whose words are announced publishes by them; the allocator's by its steps. */
+static bool is_announced(const struct spinlock *l)
+{
+	return place_of(&l->serving)->run == runs;
+}
+
+void race_stale_step(const char *name, const void *object)
+{
+	unsigned self = race_self();
+
+	if (strcmp(name, "lock") == 0) {
+		threads[self].last_lock = object;
+		race_stale_woken();
+	} else if (strcmp(name, "unlock") == 0 && !is_announced(object)) {
+		join(clock_of(object), &threads[self].known);
+	}
+}
+
+/* It may have waited for a lock. */
+void race_stale_woken(void)
+{
+	unsigned self = race_self();
+
+	if (threads[self].last_lock != NULL)
+		join(&threads[self].known, clock_of(threads[self].last_lock));
 }
 
 /* ---- Operations -------------------------------------------------------------------------------
