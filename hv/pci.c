@@ -275,7 +275,7 @@ static uint64_t used_until(uint32_t bdf, uint64_t at, uint64_t bytes)
 	for (unsigned i = 0; i < function_count; i++) {
 		for (unsigned n = 0; n < PCI_BARS; n++) {
 			const struct pci_bar *b = &functions[i].bars[n];
-			if (b->bytes != 0 && !b->io && b->base.v != 0 &&
+			if (b->bytes != 0 && b->base.v != 0 &&
 			    SEGMENT_OF(functions[i].bdf) == SEGMENT_OF(bdf) &&
 			    b->bus < at + bytes && at < b->bus + b->bytes)
 				return b->bus + b->bytes;

@@ -213,7 +213,7 @@ static void no_vm(void **state)
 {
 	(void)state;
 	run(&(struct run){ .vms = " " });
-	assert_said("cannot start: ");
+	assert_said("cannot start: the configuration: /: vms: there is no VM");
 	assert_int_equal(outcome.status, MAIN_EXIT_INPUT);
 }
 
