@@ -306,6 +306,10 @@ static void options_read(int count, char **words)
 		default: fputs(usage, stderr); exit(2);
 		}
 	}
+	if (race_late && race_stale) {
+		fputs("race: --late and --stale are two ways; one at a time\n", stderr);
+		exit(2);
+	}
 	if (options.jobs == 0)
 		options.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	if (options.seed == 0)

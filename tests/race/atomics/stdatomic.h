@@ -22,24 +22,24 @@
 #define RACE_WRITES(p) RACE_NOTE(p, RACE_WRITE, !RACE_IN("lock.h"))
 #define RACE_DRAIN() (race_late ? race_late_drain() : (void)0)
 /* Without a run nobody asks what a word was, or becomes. */
-#define RACE_STALE(call) (race_stale && race_on ? (call) : (void)0)
+#define RACE_IF_STALE(call) (race_stale && race_on ? (call) : (void)0)
 #define RACE_VALUE(p) __typeof__(__c11_atomic_load(p, memory_order_relaxed))
-#define RACE_LOAD(p, order)                                                               \
-	__extension__({                                                                   \
-		RACE_READS(p);                                                            \
-		if (race_late)                                                            \
-			race_late_load((const volatile void *)(p));                       \
-		RACE_VALUE(p) race_now = __c11_atomic_load(p, order);                     \
-		RACE_STALE(race_stale_load((const volatile void *)(p), &race_now,         \
-					   sizeof(race_now), order, !RACE_IN("lock.h"))); \
-		race_now;                                                                 \
+#define RACE_LOAD(p, order)                                                                  \
+	__extension__({                                                                      \
+		RACE_READS(p);                                                               \
+		if (race_late)                                                               \
+			race_late_load((const volatile void *)(p));                          \
+		RACE_VALUE(p) race_now = __c11_atomic_load(p, order);                        \
+		RACE_IF_STALE(race_stale_load((const volatile void *)(p), &race_now,         \
+					      sizeof(race_now), order, !RACE_IN("lock.h"))); \
+		race_now;                                                                    \
 	})
 #define RACE_STORE(p, now, order)                                                       \
 	__extension__({                                                                 \
 		RACE_WRITES(p);                                                         \
 		RACE_VALUE(p) race_now = (now);                                         \
-		RACE_STALE(race_stale_store((const volatile void *)(p), &race_now,      \
-					    sizeof(race_now), order));                  \
+		RACE_IF_STALE(race_stale_store((const volatile void *)(p), &race_now,   \
+					       sizeof(race_now), order));               \
 		if (!race_late ||                                                       \
 		    !race_late_store((volatile void *)(p), &race_now, sizeof(race_now), \
 				     (order) == memory_order_seq_cst))                  \
@@ -48,22 +48,23 @@
 /* A read-modify-write: of what everybody has, and after what the thread has stored before. */
 #define RACE_BEFORE(p)                                                \
 	(RACE_NOTE(p, RACE_CHANGE, !RACE_IN("lock.h")), RACE_DRAIN(), \
-	 RACE_STALE(race_stale_before((const volatile void *)(p), sizeof(RACE_VALUE(p)))))
-#define RACE_CHANGE_BY(p, order, operation)                                                      \
-	__extension__({                                                                          \
-		RACE_BEFORE(p);                                                                  \
-		__typeof__(operation) race_was = (operation);                                    \
-		RACE_STALE(race_stale_changed((const volatile void *)(p), sizeof(RACE_VALUE(p)), \
-					      order, true));                                     \
-		race_was;                                                                        \
+	 RACE_IF_STALE(race_stale_before((const volatile void *)(p), sizeof(RACE_VALUE(p)))))
+#define RACE_CHANGE_BY(p, order, operation)                                            \
+	__extension__({                                                                \
+		RACE_BEFORE(p);                                                        \
+		__typeof__(operation) race_was = (operation);                          \
+		RACE_IF_STALE(race_stale_changed((const volatile void *)(p),           \
+						 sizeof(RACE_VALUE(p)), order, true)); \
+		race_was;                                                              \
 	})
-#define RACE_COMPARE_BY(p, yes, no, operation)                                                   \
-	__extension__({                                                                          \
-		RACE_BEFORE(p);                                                                  \
-		bool race_done = (operation);                                                    \
-		RACE_STALE(race_stale_changed((const volatile void *)(p), sizeof(RACE_VALUE(p)), \
-					      race_done ? (yes) : (no), race_done));             \
-		race_done;                                                                       \
+#define RACE_COMPARE_BY(p, yes, no, operation)                                                    \
+	__extension__({                                                                           \
+		RACE_BEFORE(p);                                                                   \
+		bool race_done = (operation);                                                     \
+		RACE_IF_STALE(race_stale_changed((const volatile void *)(p),                      \
+						 sizeof(RACE_VALUE(p)), race_done ? (yes) : (no), \
+						 race_done));                                     \
+		race_done;                                                                        \
 	})
 
 #undef atomic_load_explicit
@@ -103,9 +104,9 @@
 #define atomic_flag_test_and_set_explicit(p, order) \
 	RACE_CHANGE_BY(&(p)->_Value, order, __c11_atomic_exchange(&(p)->_Value, 1, order))
 #define atomic_flag_clear_explicit(p, order) RACE_STORE(&(p)->_Value, 0, order)
-#define atomic_thread_fence(order)                                                        \
-	((order) == memory_order_seq_cst ? (RACE_DRAIN(), RACE_STALE(race_stale_fence())) \
-					 : (void)0,                                       \
+#define atomic_thread_fence(order)                                                           \
+	((order) == memory_order_seq_cst ? (RACE_DRAIN(), RACE_IF_STALE(race_stale_fence())) \
+					 : (void)0,                                          \
 	 __c11_atomic_thread_fence(order))
 
 #define atomic_load(p) atomic_load_explicit(p, memory_order_seq_cst)
