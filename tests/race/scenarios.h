@@ -21,4 +21,11 @@ struct scenario {
 extern const struct scenario scenarios[];
 extern const unsigned scenario_count;
 
+/* An object that is given away while it is read (tests/race/given.c). */
+void given_begin(void);
+void given_read(void);
+void given_away(void);
+void given_drain(void);
+const char *given_end(void);
+
 #endif

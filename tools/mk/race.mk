@@ -12,7 +12,7 @@ RACE_WORLD := -include tests/race/section.h
 # The allocator's own atomics are no points: its lock, its claims and what becomes free are.
 RACE_PLAIN   := mm/block.c mm/buddy.c mm/poison.c mm/result.c tests/race/world.c
 RACE_STEPPED := $(filter-out $(RACE_PLAIN),$(wildcard mm/*.c)) hv/fault.c hv/s2.c hv/s2_install.c hv/s2_cache.c hv/shootdown.c \
-	hv/slot.c hv/drv/device_memory.c hv/drv/pool.c $(addprefix tests/race/,aging.c arch.c guest.c scenarios.c)
+	hv/slot.c hv/drv/device_memory.c hv/drv/pool.c $(addprefix tests/race/,aging.c arch.c given.c guest.c scenarios.c)
 RACE_OWN     := $(addprefix tests/race/,explore.c late.c main.c memory.c orders.c schedule.c stale.c trace.c)
 RACE_FAKE    := tests/fake/fake_s2.c tests/race/selftest.c
 # What tests/race/arch.c has not of the contract and of mm/env.h the fake has; of two the first is taken.
