@@ -5,14 +5,13 @@
  * in its own. Printed are the throughput of two threads over one's, and for each lock how often a
  * fault takes it, how often it was held by the other, and the share of the threads' time that was
  * spent waiting. What mm/ announces as the step "lock" and the calls of mm_relax behind it are a
- *wait.
+ * wait.
  *
- *	threads [ROUNDS]	the round with the highest throughput counts: others share the
- *machine
+ *	threads [ROUNDS]
  *
- * Threads ask for a processor each and a real-time priority, so that a waiter is not waiting for
- *one that does not run; where that is refused, or the machine has one processor, the figures say
- *little.
+ * The round with the highest throughput counts: others share the machine. Threads ask for a
+ * processor each and a real-time priority, so that a waiter is not waiting for one that does not
+ * run; where that is refused, or the machine has one processor, the figures say little.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
