@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The beginning and the end of the whole: from the loader's hand-over to the VMs, and from the last
- *VM's end to the machine's. How a run ended is said by the console's last line,
+ * VM's end to the machine's. How a run ended is said by the console's last line,
  *
  *	tenure: end status=<N> reason=<word>
  *

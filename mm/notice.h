@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The invalidation notifier (rules N1-N8): whoever changes what a host space maps wraps the change
- *in a notice, and everything that keeps a pfn beyond a lock - a consumer - has dropped it when
+ * in a notice, and everything that keeps a pfn beyond a lock - a consumer - has dropped it when
  * notice_begin returns, and gets none anew before notice_end.
  *
  *	notice_begin(&n, space, range, mode);	consumers let go; nothing new in the range

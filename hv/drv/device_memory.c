@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The common owner of device memory: which regions show it, what it answers the host fault handler,
- *and the one shape of everything that is done to it:
+ * and the one shape of everything that is done to it:
  *
  *	prepare			may fail; nothing has happened
- *	notices begin		each view's consumers let go (N1); refused: all are ended, prepare
- *undone not present		from here on the fault handler is refused (H4)
+ *	notices begin		each view's consumers let go (N1); refused: all end, undone
+ *	not present		from here on the fault handler is refused (H4)
  *	entries cleared		in each view
  *	commit			the device changes; cannot fail
  *	present, new place
