@@ -5,7 +5,8 @@
  * atomic operation), and only there, so a run is a function of these decisions and can be repeated.
  *
  *   search   every schedule with at most `bound` preemptions. A preemption takes a thread off that
- *            could go on; to leave one that waits or has ended costs nothing.
+ *            could go on; to leave one that waits or has ended costs nothing. With race_stale
+ *            (tests/race/stale.c) a load that sees an old value counts as one too.
  *   random   priorities are drawn, and at `depth - 1` random points the highest is made the lowest:
  *            a defect that needs `depth` ordered points among n, of k threads, is met with a chance
  *            of at least 1 / (k n^(depth - 1)) in each run

@@ -314,6 +314,42 @@ static void waits_to_be_told(void)
 	is_told();
 }
 
+/* Told already, it has once seen that it is not: it looks again before the other does anything. */
+static void looks_again(void)
+{
+	bool told = flag_of[0] != 0;
+	unsigned looks = 1;
+
+	for (; atomic_load_explicit(&flag_of[0], memory_order_relaxed) == 0; looks++)
+		race_relax();
+	if (told && looks == 2 && flag_of[1] == 0)
+		race_broken("it looks again at once");
+}
+
+static void tells_and_goes_on(void)
+{
+	tells();
+	race_step("on", NULL);
+	flag_of[1] = 1;
+}
+
+/* A fence of one side alone, in front of a relaxed store or behind a relaxed load. */
+static void tells_behind_a_fence(void)
+{
+	atomic_store_explicit(&data, 7, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	atomic_store_explicit(&flag_of[0], 1, memory_order_relaxed);
+}
+
+static void is_told_before_a_fence(void)
+{
+	bool told = atomic_load_explicit(&flag_of[0], memory_order_relaxed) != 0;
+
+	atomic_thread_fence(memory_order_seq_cst);
+	if (told && atomic_load_explicit(&data, memory_order_relaxed) != 7)
+		race_broken("told of what it does not see");
+}
+
 static void passes_on(void)
 {
 	unsigned one = 1;
@@ -369,6 +405,13 @@ static void old_values(void)
 	say(telling(release, acquire, NULL), "an acquire that reads from a release is");
 	p = program(tells, waits_to_be_told, NULL);
 	say(broken_by(&p, 3, NULL), "an old value keeps nobody waiting");
+	p = program(tells_and_goes_on, looks_again, NULL);
+	say(broken_by(&p, 2, "looks again"), "who has seen one looks again without being woken");
+	load_order = acquire;
+	p = program(tells_behind_a_fence, is_told, NULL);
+	say(broken_by(&p, 3, NULL), "a fence in front of a relaxed store publishes to an acquire");
+	p = program(tells, is_told_before_a_fence, NULL);
+	say(broken_by(&p, 3, NULL), "a fence behind a relaxed load reads from a release");
 	p = program(tells, is_told, NULL);
 	p.threads = 3;
 	p.body[2] = passes_on;
